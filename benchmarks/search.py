@@ -1,0 +1,94 @@
+"""The time of one search among a user's memories, without embedding the question.
+
+    python benchmarks/search.py [--databases sqlite postgres] [--sizes 1000 10000]
+
+``warm`` is `Memories.search` with the question's vector given: it asks the store whether anything was written since
+(``version_check`` is that part of it) and ranks all of the user's memories. ``cold`` is the first search of a user
+that nothing is in memory of: it reads and indexes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import cycle
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+from databases import KINDS, database, settings_for
+from made_up import InstantModel, TableEmbeddings, remember, settle, texts
+from report import emit, progress, spread, times_of
+
+from muxi.core.formation import Formation
+from muxi.ids import UserId
+
+WARM_LIMIT_MS = 2.0
+WARM_LIMIT_AT = 1000
+SEARCHES, COLD_SEARCHES, WARM_UP = 500, 15, 50
+
+
+def main() -> None:
+    """Reads the arguments, measures, prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--databases", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--sizes", nargs="+", type=int, default=[WARM_LIMIT_AT, 10_000], help="memories of one user")
+    chosen = parser.parse_args()
+    results: dict[str, dict[str, Any]] = {}
+    with progress() as bar:
+        task = bar.add_task("searching", total=len(chosen.databases) * len(chosen.sizes))
+        for kind in chosen.databases:
+            results[kind] = {}
+            for size in chosen.sizes:
+                results[kind][str(size)] = measured(kind, size)
+                bar.advance(task)
+    emit({"targets": targets(results), **results})
+
+
+def measured(kind: str, size: int) -> dict[str, Any]:
+    """Times on an empty database, with one user of so many memories."""
+    model = TableEmbeddings()
+    with database(kind) as address:
+        formation = Formation.open(
+            settings_for(address), Path(gettempdir()), chat_model=InstantModel(), embedding_model=model
+        )
+        try:
+            user_id = remember(formation, "somebody", size)
+            settle(formation)
+            return _times(formation, user_id, model)
+        finally:
+            formation.close()
+
+
+def _times(formation: Formation, user_id: UserId, model: TableEmbeddings) -> dict[str, Any]:
+    memories = formation.memories
+    asked = texts(200, seed="questions", words=(5, 12))
+    questions = cycle(zip(asked, model.now(asked), strict=True))
+
+    def search() -> None:
+        query, vector = next(questions)
+        memories.search(user_id, query, vector, limit=10)
+
+    def search_cold() -> None:
+        memories.cache.clear()
+        search()
+
+    cold = times_of(search_cold, count=COLD_SEARCHES, warm_up=2)
+    return {
+        "warm_ms": spread(times_of(search, count=SEARCHES, warm_up=WARM_UP)),
+        "version_check_ms": spread(times_of(lambda: memories.cache.index(user_id), count=SEARCHES, warm_up=WARM_UP)),
+        "cold_ms": spread(cold),
+        "cache_mib": round(memories.cache.nbytes / 2**20, 2),
+    }
+
+
+def targets(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Whether a warm search at 1,000 memories is as quick as it has to be."""
+    return {
+        kind: {"warm_p50_ms": (p50 := sizes[str(WARM_LIMIT_AT)]["warm_ms"]["p50"]), "met": p50 <= WARM_LIMIT_MS}
+        for kind, sizes in results.items()
+        if str(WARM_LIMIT_AT) in sizes
+    } | {"limit_ms": WARM_LIMIT_MS}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The command line: ``muxi serve``, ``muxi chat``, ``muxi db`` and the others."""

@@ -1,0 +1,72 @@
+"""What commands ask for, of a store in this process or of a running server.
+
+Both answer in the shapes of the HTTP interface, so `--json` prints the same wherever a command works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from muxi.cli.options import Who
+
+Shape = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One message to be answered."""
+
+    message: str
+    who: Who
+    agent: str | None = None
+    session: str | None = None
+
+
+class Access(Protocol):
+    """A context manager; raises only `muxi.errors.MuxiError` and its children."""
+
+    @property
+    def where(self) -> str:
+        """What it works on, for a person."""
+
+    def resolve(self, who: Who) -> Shape:
+        """The user; made if new: ``muxi_user_id``, ``created``, ``created_at``."""
+
+    def show(self, who: Who) -> Shape:
+        """The user, who must exist: ``muxi_user_id``, ``created_at``, ``identifiers``."""
+
+    def link(self, identifiers: Sequence[Who], user: Who | None) -> Shape:
+        """Links all or none: ``muxi_user_id``, ``created``, ``identifiers``."""
+
+    def unlink(self, identifier: Who, user: Who | None, force: bool) -> Shape:
+        """Takes one away: ``muxi_user_id``, ``identifiers``."""
+
+    def remember(self, who: Who, text: str, metadata: Shape, importance: float) -> Shape:
+        """Stores a memory and returns it."""
+
+    def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:
+        """``hits``, each a ``memory`` and its ``score``, the best first."""
+
+    def memories(self, who: Who, limit: int, cursor: str | None) -> Shape:
+        """``memories``, newest first, and ``next_cursor``."""
+
+    def forget(self, who: Who, memory_id: str) -> None:
+        """Deletes a memory."""
+
+    def reply(self, asked: Asked) -> Shape:
+        """The answer, whole."""
+
+    def stream(self, asked: Asked) -> Iterator[str]:
+        """The answer's pieces. Closing the iterator stops the model."""
+
+    def close(self) -> None:
+        """Lets go of it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

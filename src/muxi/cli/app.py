@@ -1,0 +1,52 @@
+"""The command ``muxi``: every command and its name, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from muxi.cli import chat, db, demo, memories, output, serve, users
+from muxi.errors import MuxiError
+
+app = typer.Typer(
+    help="One person, many identifiers, one memory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(serve.serve)
+app.command()(chat.chat)
+app.command()(demo.demo)
+app.add_typer(users.app, name="users")
+app.command()(users.link)
+app.command()(users.unlink)
+app.add_typer(memories.app, name="memories")
+app.add_typer(db.app, name="db")
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        output.answers.print(f"muxi-core {version('muxi-core')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Say the version.", is_eager=True, callback=_say_version)
+    ] = False,
+) -> None:
+    """One person, many identifiers, one memory."""
+
+
+def main() -> None:
+    """Runs the command line. Ends with 0, with 1 for an error that was explained, with 2 for wrong usage."""
+    try:
+        app(prog_name="muxi")
+    except MuxiError as error:
+        output.failed(error)
+        sys.exit(1)

@@ -1,0 +1,121 @@
+"""Commands on a store that this process opens itself. Loaded only when a command needs it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from types import TracebackType
+from typing import Any, Self
+
+from muxi.cli import shapes
+from muxi.cli.access import Asked, Shape
+from muxi.cli.options import Who
+from muxi.core.chat import reply as recipe
+from muxi.core.chat.search import search
+from muxi.core.chat.types import Piece, Turn
+from muxi.core.formation import Formation
+from muxi.core.identity.types import IdentifierInput
+from muxi.core.memory.service import Draft
+
+
+class Embedded:
+    """`muxi.cli.access.Access` to a formation in this process.
+
+    Args:
+        formation: open; closed with this.
+        where: what to call it.
+    """
+
+    def __init__(self, formation: Formation, where: str) -> None:
+        self._formation = formation
+        self.where = where
+        self._loop = asyncio.Runner()
+
+    def resolve(self, who: Who) -> Shape:
+        user = self._formation.identities.resolve(who)
+        return {"muxi_user_id": user.id, "created": user.new, "created_at": user.created_at.isoformat()}
+
+    def show(self, who: Who) -> Shape:
+        user = self._formation.identities.get(who)
+        return {
+            "muxi_user_id": user.id,
+            "created_at": user.created_at.isoformat(),
+            "identifiers": self._identifiers(user.id),
+        }
+
+    def link(self, identifiers: Sequence[Who], user: Who | None) -> Shape:
+        inputs: list[IdentifierInput] = list(identifiers)
+        linked = self._formation.identities.associate(inputs, user)
+        return {"muxi_user_id": linked.id, "created": linked.new, "identifiers": self._identifiers(linked.id)}
+
+    def unlink(self, identifier: Who, user: Who | None, force: bool) -> Shape:
+        owner = self._formation.identities.unlink(identifier, user, force=force)
+        return {"muxi_user_id": owner.id, "identifiers": self._identifiers(owner.id)}
+
+    def remember(self, who: Who, text: str, metadata: Shape, importance: float) -> Shape:
+        user = self._formation.identities.resolve(who)
+        stored = self._formation.memories.add(user.id, [Draft(text, metadata, importance)])
+        return shapes.memory(stored[0])
+
+    def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:
+        hits = self._loop.run(
+            search(self._formation, query, user=who, agent_id=agent, long_term=True, limit=limit)
+        )
+        return {"hits": [shapes.hit(hit) for hit in hits]}
+
+    def memories(self, who: Who, limit: int, cursor: str | None) -> Shape:
+        user = self._formation.identities.find(who)
+        if user is None:
+            return {"memories": [], "next_cursor": None}
+        page = self._formation.memories.newest(user.id, cursor=cursor, limit=limit)
+        return {"memories": [shapes.memory(one) for one in page.items], "next_cursor": page.next_cursor}
+
+    def forget(self, who: Who, memory_id: str) -> None:
+        self._formation.memories.delete(self._formation.identities.get(who).id, memory_id)
+
+    def reply(self, asked: Asked) -> Shape:
+        return shapes.reply(self._loop.run(recipe.reply(self._formation, _turn(asked))))
+
+    def stream(self, asked: Asked) -> Iterator[str]:
+        parts = recipe.stream(self._formation, _turn(asked))
+        with closing(_driven(self._loop, parts)) as driven:
+            for part in driven:
+                if isinstance(part, Piece):
+                    yield part.text
+
+    def close(self) -> None:
+        self._loop.close()
+        self._formation.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _identifiers(self, user_id: str) -> list[Shape]:
+        return [shapes.linked(one) for one in self._formation.identities.identifiers(user_id)]
+
+
+def _turn(asked: Asked) -> Turn:
+    return Turn(asked.message, asked.who, asked.session, asked.agent)
+
+
+def _driven(loop: asyncio.Runner, parts: Any) -> Iterator[Any]:
+    """An async iterator's items, one call of the loop each; closing this one closes that one, which stops the model."""
+    try:
+        while (part := loop.run(_next(parts))) is not None:
+            yield part
+    finally:
+        loop.run(_close(parts))
+
+
+async def _next(parts: Any) -> Any:
+    return await anext(parts, None)
+
+
+async def _close(parts: Any) -> None:
+    await parts.aclose()

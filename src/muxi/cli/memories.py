@@ -1,0 +1,120 @@
+"""``muxi memories``: what is remembered of a user."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from muxi.cli import output
+from muxi.cli.access import Shape
+from muxi.cli.options import As, Json, Type, identifier
+from muxi.cli.place import Place, placed
+from muxi.cli.users import day
+
+app = typer.Typer(help="What is remembered of a user.", no_args_is_help=True)
+
+Limit = Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=200)]
+
+
+@app.command()
+@placed
+def add(
+    place: Place,
+    text: Annotated[str, typer.Argument(help="What to remember.")],
+    who: As,
+    importance: Annotated[float, typer.Option(help="0 to 1.", min=0, max=1)] = 0.5,
+    meta: Annotated[
+        list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="May be repeated.", show_default=False)
+    ] = None,
+    type: Type = None,
+    json: Json = False,
+) -> None:
+    """Remember a text."""
+    metadata = dict(_pair(one) for one in meta or [])
+    with place.open() as access:
+        stored = access.remember(identifier(who, type), text, metadata, importance)
+    if json:
+        output.as_json(stored)
+    else:
+        output.done(f"Remembered as {stored['memory_id']}.")
+
+
+@app.command()
+@placed
+def search(
+    place: Place,
+    query: Annotated[str, typer.Argument(help="In words.")],
+    who: As,
+    limit: Limit = 10,
+    agent: Annotated[str | None, typer.Option(help="Only what was said to this agent.", show_default=False)] = None,
+    type: Type = None,
+    json: Json = False,
+) -> None:
+    """What is remembered about something, the best first."""
+    with place.open() as access:
+        found = access.search(identifier(who, type), query, limit, agent)
+    if json:
+        output.as_json(found)
+    else:
+        rows = ((f"{one['score']:.2f}", *_row(one["memory"])) for one in found["hits"])
+        output.table(("score", "text", "channel", "said", "memory"), rows, empty="Nothing is remembered of that.")
+
+
+@app.command("list")
+@placed
+def newest(
+    place: Place,
+    who: As,
+    limit: Limit = 50,
+    cursor: Annotated[
+        str | None, typer.Option(help="next_cursor of the page before (see --json).", show_default=False)
+    ] = None,
+    type: Type = None,
+    json: Json = False,
+) -> None:
+    """A user's memories, newest first."""
+    with place.open() as access:
+        page = access.memories(identifier(who, type), limit, cursor)
+    if json:
+        output.as_json(page)
+        return
+    memory_table(page["memories"])
+    if page["next_cursor"]:
+        output.note(f"There are more: --cursor {page['next_cursor']}")
+
+
+@app.command()
+@placed
+def delete(
+    place: Place,
+    memory_id: Annotated[str, typer.Argument(metavar="MEMORY", help="Its mem_ id.")],
+    who: As,
+    type: Type = None,
+    json: Json = False,
+) -> None:
+    """Forget one memory."""
+    with place.open() as access:
+        access.forget(identifier(who, type), memory_id)
+    if json:
+        output.as_json({"deleted": memory_id})
+    else:
+        output.done(f"{memory_id} is forgotten.")
+
+
+def memory_table(memories: list[Shape], title: str | None = None) -> None:
+    """Memories as a table."""
+    output.table(
+        ("text", "channel", "said", "memory"), map(_row, memories), empty="Nothing is remembered.", title=title
+    )
+
+
+def _row(memory: Shape) -> tuple[str, str, str, str]:
+    return memory["text"], memory["channel"], day(memory["said_at"]), memory["memory_id"]
+
+
+def _pair(written: str) -> tuple[str, str]:
+    key, found, value = written.partition("=")
+    if not found or not key:
+        raise typer.BadParameter(f"--meta {written!r} is not KEY=VALUE.")
+    return key, value

@@ -1,0 +1,77 @@
+"""Commands on a running server, through the client. Loaded only when a command needs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from muxi.cli.access import Asked, Shape
+from muxi.cli.options import Who
+from muxi.client.sync import FormationClient
+
+
+class Remote:
+    """`muxi.cli.access.Access` to a formation of a server.
+
+    Args:
+        url: of the server.
+        formation_id: which of its formations; its own if not told.
+    """
+
+    def __init__(self, url: str, formation_id: str | None) -> None:
+        self._client = FormationClient(url, formation_id or "default", timeout=120)
+        self.where = f"the server at {url}"
+
+    def resolve(self, who: Who) -> Shape:
+        return _shape(self._client.resolve_user(who))
+
+    def show(self, who: Who) -> Shape:
+        return _shape(self._client.get_user(who))
+
+    def link(self, identifiers: Sequence[Who], user: Who | None) -> Shape:
+        return self._client.associate_user_identifiers(identifiers, user)
+
+    def unlink(self, identifier: Who, user: Who | None, force: bool) -> Shape:
+        return self._client.unlink_user_identifier(identifier, user, force)
+
+    def remember(self, who: Who, text: str, metadata: Shape, importance: float) -> Shape:
+        return _shape(self._client.add_memory(text, who, metadata=metadata, importance=importance))
+
+    def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:
+        return {"hits": [_shape(hit) for hit in self._client.search_memory(query, who, limit, agent)]}
+
+    def memories(self, who: Who, limit: int, cursor: str | None) -> Shape:
+        page = self._client.list_memories(who, limit, cursor)
+        return {"memories": [_shape(one) for one in page.items], "next_cursor": page.next_cursor}
+
+    def forget(self, who: Who, memory_id: str) -> None:
+        self._client.delete_memory(memory_id, who)
+
+    def reply(self, asked: Asked) -> Shape:
+        return _shape(self._client.chat(asked.message, asked.who, agent=asked.agent, session_id=asked.session))
+
+    def stream(self, asked: Asked) -> Iterator[str]:
+        pieces = self._client.chat_stream(asked.message, asked.who, agent=asked.agent, session_id=asked.session)
+        with pieces:
+            yield from pieces
+
+    def close(self) -> None:
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _shape(answer: Any) -> Shape:
+    """The client's values have the names of the HTTP interface; times become text again."""
+    shape: Shape = json.loads(json.dumps(asdict(answer), default=datetime.isoformat))
+    return shape

@@ -1,0 +1,131 @@
+"""``muxi users``, ``muxi link`` and ``muxi unlink``: who an identifier means."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from muxi.cli import output
+from muxi.cli.access import Shape
+from muxi.cli.options import Ident, Json, Type, identifier
+from muxi.cli.place import Place, placed
+
+app = typer.Typer(help="Who an identifier means.", no_args_is_help=True)
+
+User = Annotated[
+    str | None,
+    typer.Option("--user", metavar="IDENT", help="The user, by any identifier or usr_ id.", show_default=False),
+]
+
+
+@app.command()
+@placed
+def resolve(
+    place: Place,
+    ident: Ident,
+    type: Type = None,
+    json: Json = False,
+) -> None:
+    """The user an identifier means; an identifier that nobody has makes a new user."""
+    with place.open() as access:
+        user = access.resolve(identifier(ident, type))
+    if json:
+        output.as_json(user)
+    else:
+        output.done(f"{user['muxi_user_id']}{' (new)' if user['created'] else ''}")
+
+
+@app.command()
+@placed
+def show(
+    place: Place,
+    ident: Ident,
+    type: Type = None,
+    json: Json = False,
+) -> None:
+    """A user and the identifiers they are known by."""
+    with place.open() as access:
+        user = access.show(identifier(ident, type))
+    if json:
+        output.as_json(user)
+    else:
+        output.done(f"{user['muxi_user_id']}, since {day(user['created_at'])}")
+        identifier_table(user)
+
+
+@app.command()
+@placed
+def identifiers(
+    place: Place,
+    ident: Ident,
+    type: Type = None,
+    json: Json = False,
+) -> None:
+    """Every identifier of a user, in the order they were linked."""
+    with place.open() as access:
+        user = access.show(identifier(ident, type))
+    if json:
+        output.as_json(user["identifiers"])
+    else:
+        identifier_table(user)
+
+
+@placed
+def link(
+    place: Place,
+    idents: Annotated[list[str], typer.Argument(metavar="IDENT...", help="All of them become one user's.")],
+    user: User = None,
+    type: Type = None,
+    json: Json = False,
+) -> None:
+    """Link identifiers to one user: all of them, or none and an error."""
+    if type is not None and len(idents) > 1:
+        raise typer.BadParameter("--type goes with one identifier. Write type:value for each instead.")
+    with place.open() as access:
+        linked = access.link([identifier(one, type) for one in idents], identifier(user) if user else None)
+    changed(linked, json)
+
+
+@placed
+def unlink(
+    place: Place,
+    ident: Ident,
+    user: User = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also a user's last identifier.", show_default=False)
+    ] = False,
+    type: Type = None,
+    json: Json = False,
+) -> None:
+    """Take an identifier from its user. Seen again, it is a new user's."""
+    with place.open() as access:
+        owner = access.unlink(identifier(ident, type), identifier(user) if user else None, force)
+    changed(owner, json)
+
+
+def changed(user: Shape, json: bool) -> None:
+    """What a user's identifiers are now."""
+    if json:
+        output.as_json(user)
+    else:
+        output.done(f"{user['muxi_user_id']}{' (new)' if user.get('created') else ''}")
+        identifier_table(user)
+
+
+def identifier_table(user: Shape, title: str | None = None) -> None:
+    """A user's identifiers as a table."""
+    output.table(
+        ("type", "identifier", "linked", "by"),
+        (
+            (one["type"] or "-", one["identifier"], day(one["linked_at"]), one["linked_by"])
+            for one in user["identifiers"]
+        ),
+        empty="No identifiers.",
+        title=title,
+    )
+
+
+def day(moment: str) -> str:
+    """A time for a person: to the minute, in UTC."""
+    return moment[:16].replace("T", " ")

@@ -1,0 +1,281 @@
+"""The client for asyncio: `muxi.client.sync`, awaited."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+import stamina
+from httpx_sse import EventSource
+
+from muxi.client import answers, events, faults, requests, retry
+from muxi.client.connection import Connection
+from muxi.client.identifiers import IdentifierInput
+from muxi.client.replies import Hit, Memory, Message, Page, Reply, ResolvedUser, Session, User
+from muxi.client.requests import MemoryDraft, Request
+
+T = TypeVar("T")
+
+
+class AsyncFormationClient:
+    """`muxi.client.sync.FormationClient` for asyncio: the same methods, arguments, results and errors, awaited.
+
+    One event loop uses it; close it in that loop, or use ``async with``.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        formation_id: str = "default",
+        client_key: str | None = None,
+        admin_key: str | None = None,
+        timeout: float = 30,
+    ) -> None:
+        self._connection = Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ)
+        self._http = httpx.AsyncClient(**self._connection.httpx_settings())
+
+    async def chat(
+        self,
+        message: str,
+        user_id: IdentifierInput | None = None,
+        *,
+        agent: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """The answer to a message."""
+        return await self._call(requests.chat(message, user_id, agent=agent, session_id=session_id, metadata=metadata))
+
+    def chat_stream(
+        self,
+        message: str,
+        user_id: IdentifierInput | None = None,
+        *,
+        agent: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AsyncReplyStream:
+        """The answer's pieces as they are written: not awaited itself, but looped over with ``async for``."""
+        request = requests.chat(message, user_id, agent=agent, session_id=session_id, metadata=metadata, stream=True)
+        return AsyncReplyStream(self._opened, request, self._connection)
+
+    async def resolve_user(self, identifier: IdentifierInput) -> ResolvedUser:
+        """Whom an identifier means; somebody new if nobody has it."""
+        return await self._call(requests.resolve_user(identifier))
+
+    async def get_user(self, user_id: IdentifierInput) -> User:
+        """A user with every identifier."""
+        return await self._call(requests.user(await self._call(requests.owner(user_id))))
+
+    async def associate_user_identifiers(
+        self, identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None
+    ) -> dict[str, Any]:
+        """Links identifiers to one user, all or none."""
+        return await self._call(requests.associate(identifiers, user_id))
+
+    async def get_user_identifiers(self, user_id: IdentifierInput) -> list[str]:
+        """Every identifier of a user, as it was written."""
+        return await self._call(requests.identifiers(user_id))
+
+    async def unlink_user_identifier(
+        self, identifier: IdentifierInput, user_id: IdentifierInput | None = None, force: bool = False
+    ) -> dict[str, Any]:
+        """Takes an identifier from its user."""
+        return await self._call(requests.unlink(identifier, user_id, force))
+
+    async def list_sessions(
+        self, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None
+    ) -> Page[Session]:
+        """A page of a user's conversations, the latest first."""
+        return await self._call(requests.sessions(user_id, limit, cursor))
+
+    def iter_sessions(self, user_id: IdentifierInput, limit: int = 50) -> AsyncIterator[Session]:
+        """All conversations of a user, the latest first."""
+        return _all(lambda cursor: self.list_sessions(user_id, limit, cursor))
+
+    async def list_messages(
+        self, session_id: str, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None
+    ) -> Page[Message]:
+        """A page of a conversation, the newest message first."""
+        return await self._call(requests.messages(session_id, user_id, limit, cursor))
+
+    def iter_messages(self, session_id: str, user_id: IdentifierInput, limit: int = 50) -> AsyncIterator[Message]:
+        """All messages of a conversation, the newest first."""
+        return _all(lambda cursor: self.list_messages(session_id, user_id, limit, cursor))
+
+    async def add_memory(
+        self,
+        text: str,
+        user_id: IdentifierInput,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        importance: float = 0.5,
+        session_id: str | None = None,
+        agent: str | None = None,
+        said_at: datetime | str | None = None,
+    ) -> Memory:
+        """Remembers a text about a user."""
+        request = requests.add_memory(
+            text, user_id, metadata=metadata, importance=importance, session_id=session_id, agent=agent, said_at=said_at
+        )
+        return await self._call(request)
+
+    async def add_memories(self, memories: Iterable[str | MemoryDraft], user_id: IdentifierInput) -> list[Memory]:
+        """Remembers up to 1,000 texts, all or none."""
+        return await self._call(requests.add_memories(memories, user_id))
+
+    async def list_memories(self, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Page[Memory]:
+        """A page of what is remembered of a user, the newest first."""
+        return await self._call(requests.memories(user_id, limit, cursor))
+
+    def iter_memories(self, user_id: IdentifierInput, limit: int = 50) -> AsyncIterator[Memory]:
+        """Everything that is remembered of a user, the newest first."""
+        return _all(lambda cursor: self.list_memories(user_id, limit, cursor))
+
+    async def search_memory(
+        self,
+        query: str,
+        user_id: IdentifierInput,
+        limit: int = 10,
+        agent: str | None = None,
+        filter_metadata: Mapping[str, Any] | None = None,
+        scope: str = "long_term",
+    ) -> list[Hit]:
+        """What is remembered of a user about something, the best first."""
+        return await self._call(requests.search(query, user_id, limit, agent, filter_metadata, scope))
+
+    async def delete_memory(self, memory_id: str, user_id: IdentifierInput) -> None:
+        """Forgets one memory."""
+        await self._call(requests.delete_memory(memory_id, user_id))
+
+    async def health(self) -> dict[str, Any]:
+        """``{"status": "ok"}`` from a server that runs."""
+        return await self._call(requests.health())
+
+    async def ready(self) -> dict[str, Any]:
+        """The state of each formation."""
+        return await self._call(requests.ready())
+
+    async def close(self) -> None:
+        """Closes the connections. The client cannot be used any more."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> AsyncFormationClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AsyncFormationClient(url={self._connection.shown!r}, formation_id={self._connection.formation_id!r})"
+
+    async def _call(self, request: Request[T]) -> T:
+        async for attempt in stamina.retry_context(on=retry.decision(request), **retry.PAUSES):
+            with attempt:
+                return answers.result(request, await self._sent(request, stream=False), self._connection)
+        raise AssertionError("The last attempt returns or raises.")
+
+    async def _opened(self, request: Request[Any]) -> httpx.Response:
+        async for attempt in stamina.retry_context(on=retry.decision(request), **retry.PAUSES):
+            with attempt:
+                response = await self._sent(request, stream=True)
+                if events.is_stream(response):
+                    return response
+                await self._refuse(response)
+        raise AssertionError("The last attempt returns or raises.")
+
+    async def _refuse(self, response: httpx.Response) -> None:
+        try:
+            await response.aread()
+        except httpx.RequestError as error:
+            raise faults.unreachable(error, self._connection) from error
+        finally:
+            await response.aclose()
+        raise answers.not_a_stream(response, self._connection)
+
+    async def _sent(self, request: Request[Any], stream: bool) -> httpx.Response:
+        built = self._http.build_request(**self._connection.httpx_request(request))
+        try:
+            return await self._http.send(built, stream=stream)
+        except httpx.RequestError as error:
+            raise faults.unreachable(error, self._connection) from error
+
+
+class AsyncReplyStream:
+    """An answer that is being written: loop over it for its pieces, then `reply` is the whole."""
+
+    def __init__(
+        self,
+        open: Callable[[Request[Any]], Awaitable[httpx.Response]],
+        request: Request[Reply],
+        connection: Connection,
+    ) -> None:
+        # The generator must not know this object: then dropping the object ends the generator, and the connection.
+        self._parts = _parts(open, request, connection)
+        self._reply: Reply | None = None
+
+    @property
+    def reply(self) -> Reply:
+        """The whole answer, after the last piece.
+
+        Raises:
+            RuntimeError: there are pieces left to read.
+        """
+        if self._reply is None:
+            raise RuntimeError("The answer is not complete: read all of its pieces first.")
+        return self._reply
+
+    async def close(self) -> None:
+        """Ends the connection; the model stops if it was still writing."""
+        await self._parts.aclose()
+
+    def __aiter__(self) -> AsyncReplyStream:
+        return self
+
+    async def __anext__(self) -> str:
+        part = await anext(self._parts)
+        if isinstance(part, str):
+            return part
+        self._reply = part
+        return await anext(self)
+
+    async def __aenter__(self) -> AsyncReplyStream:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+async def _parts(
+    open: Callable[[Request[Any]], Awaitable[httpx.Response]], request: Request[Reply], connection: Connection
+) -> AsyncGenerator[str | Reply]:
+    follower = events.Follower(connection)
+    response = await open(request)
+    try:
+        async for event in EventSource(response).aiter_sse():
+            if text := follower.take(event):
+                yield text
+    except httpx.RequestError as error:
+        raise follower.broken(error) from error
+    finally:
+        await response.aclose()
+    yield follower.end()
+
+
+async def _all(page_at: Callable[[str | None], Awaitable[Page[T]]]) -> AsyncIterator[T]:
+    cursor: str | None = None
+    while True:
+        page = await page_at(cursor)
+        for item in page.items:
+            yield item
+        cursor = page.next_cursor
+        if cursor is None:
+            return

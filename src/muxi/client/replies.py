@@ -1,0 +1,201 @@
+"""What the server answers, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call, as the model's server counts them (0 where it does not say)."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One remembered text.
+
+    Attributes:
+        memory_id: ``mem_...``; sorts by the time it was stored.
+        text: what is remembered.
+        kind: ``"said"`` in a conversation, or a ``"note"`` stored on purpose.
+        importance: 0 to 1.
+        channel: where it came from: the identifier's type, or ``"api"``.
+        agent: the agent it was said to; ``None`` or empty if none.
+        session_id: the conversation it belongs to; ``None`` or empty if none.
+        said_at: when it was said.
+        created_at: when it was stored.
+        metadata: the application's own.
+    """
+
+    memory_id: str
+    text: str
+    kind: str
+    importance: float
+    channel: str
+    agent: str | None
+    session_id: str | None
+    said_at: datetime
+    created_at: datetime
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A found memory. A higher score is a better match; scores compare within one search only."""
+
+    memory: Memory
+    score: float
+
+    @property
+    def text(self) -> str:
+        """The memory's text."""
+        return self.memory.text
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and what it rests on. ``str(reply)`` is its text.
+
+    Attributes:
+        text: the answer.
+        user_id: who asked: ``usr_...``.
+        session_id: the conversation it is part of.
+        message_id: the answer's own id in the log.
+        agent: who answered.
+        recalled: what was remembered for it, the best first.
+        usage: tokens of the model call.
+    """
+
+    text: str
+    user_id: str | None
+    session_id: str
+    message_id: str
+    agent: str
+    recalled: tuple[Hit, ...]
+    usage: Usage
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedUser:
+    """Whom an identifier means.
+
+    Attributes:
+        muxi_user_id: ``usr_...``.
+        created: whether this very call made the user.
+        created_at: when the user was made.
+    """
+
+    muxi_user_id: str
+    created: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedIdentifier:
+    """An identifier that is linked to a user.
+
+    Attributes:
+        identifier: as it was written; a secret is masked.
+        type: the channel that knows the user by it; ``None`` if not told.
+        linked_at: when it was linked.
+        linked_by: ``"resolve"`` (first contact) or ``"associate"``.
+        verified_at: when the user proved that it is theirs; ``None`` until then.
+    """
+
+    identifier: str
+    type: str | None
+    linked_at: datetime
+    linked_by: str
+    verified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One person, with every identifier.
+
+    Attributes:
+        muxi_user_id: ``usr_...``.
+        created_at: when the user was made.
+        identifiers: in the order in which they were linked.
+    """
+
+    muxi_user_id: str
+    created_at: datetime
+    identifiers: tuple[LinkedIdentifier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation.
+
+    Attributes:
+        session_id: ``ses_...``.
+        name: the application's own name of it.
+        channel: where it takes place.
+        started_at: when its first message came.
+        last_at: when its latest message came.
+        messages: how many there are.
+    """
+
+    session_id: str
+    name: str
+    channel: str
+    started_at: datetime
+    last_at: datetime
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One line of a session's log.
+
+    Attributes:
+        message_id: ``msg_...``.
+        seq: its place in the session, from 1.
+        role: ``"user"`` or ``"assistant"``.
+        text: what was said.
+        agent: who answered, or was asked; may be empty.
+        metadata: the application's own.
+        created_at: when it was stored.
+    """
+
+    message_id: str
+    seq: int
+    role: str
+    text: str
+    agent: str | None
+    metadata: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list, newest first. Can be looped over, counted and indexed.
+
+    Attributes:
+        items: what is on this page.
+        next_cursor: pass it to get the next page; ``None`` on the last one.
+    """
+
+    items: tuple[T, ...]
+    next_cursor: str | None
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> T:
+        return self.items[index]

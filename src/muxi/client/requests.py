@@ -1,0 +1,196 @@
+"""Every request of the client, built without sending anything."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypedDict, TypeVar
+from urllib.parse import quote
+
+from muxi.client import reading
+from muxi.client.identifiers import IdentifierInput, as_headers, as_json, list_as_json
+from muxi.client.replies import Hit, Memory, Message, Page, Reply, ResolvedUser, Session, User
+from muxi.errors import InvalidMemoryError, InvalidMessageError, MemoryNotFoundError, MuxiError, SessionNotFoundError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[T]):
+    """One request, and how its answer is read.
+
+    Attributes:
+        method: of HTTP.
+        path: from the server's root; ``/v1/...`` belongs to a formation and is put below it.
+        read: makes the result of the answer's JSON.
+        json: the body; ``None`` for none.
+        params: of the query.
+        headers: besides the keys.
+        idempotent: whether sending it twice does no more than sending it once.
+    """
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    json: Mapping[str, Any] | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    idempotent: bool = True
+
+
+class MemoryDraft(TypedDict, total=False):
+    """One of several memories to store: ``text`` is needed, the rest as in `add_memory`."""
+
+    text: str
+    metadata: Mapping[str, Any] | None
+    importance: float
+    session_id: str | None
+    agent: str | None
+    said_at: datetime | str | None
+
+
+def chat(
+    message: str,
+    user_id: IdentifierInput | None = None,
+    *,
+    agent: str | None = None,
+    session_id: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    stream: bool = False,
+) -> Request[Reply]:
+    if not isinstance(message, str):
+        raise InvalidMessageError(f"A message is text, not {message.__class__.__name__}.")
+    body = {"message": message, **_given(agent=agent, session_id=session_id, metadata=metadata)}
+    headers = as_headers(user_id) | _named_once() | ({"Accept": "text/event-stream"} if stream else {})
+    return Request("POST", "/v1/chat", reading.reply, body | ({"stream": True} if stream else {}), headers=headers)
+
+
+def resolve_user(identifier: IdentifierInput) -> Request[ResolvedUser]:
+    return Request("POST", "/v1/users/resolve", reading.resolved_user, as_json(identifier))
+
+
+def user(muxi_user_id: str) -> Request[User]:
+    return Request("GET", f"/v1/users/{quote(muxi_user_id, safe='')}", reading.user)
+
+
+def owner(user_id: IdentifierInput) -> Request[str]:
+    return Request("GET", "/v1/identifiers", reading.muxi_user_id, headers=as_headers(user_id))
+
+
+def identifiers(user_id: IdentifierInput) -> Request[list[str]]:
+    return Request("GET", "/v1/identifiers", reading.shown_identifiers, headers=as_headers(user_id))
+
+
+def associate(
+    identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None
+) -> Request[dict[str, Any]]:
+    body: dict[str, Any] = {"identifiers": list_as_json(identifiers)}
+    if user_id is not None:
+        body["user_id"] = as_json(user_id)
+    return Request("POST", "/v1/identifiers", reading.document, body)
+
+
+def unlink(
+    identifier: IdentifierInput, user_id: IdentifierInput | None = None, force: bool = False
+) -> Request[dict[str, Any]]:
+    body: dict[str, Any] = {**as_json(identifier), "force": force}
+    if user_id is not None:
+        body["user_id"] = as_json(user_id)
+    # A second time it is not there any more, or may have gone to another user meanwhile.
+    return Request("POST", "/v1/identifiers/unlink", reading.document, body, idempotent=False)
+
+
+def sessions(user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Request[Page[Session]]:
+    return Request(
+        "GET", "/v1/sessions", reading.session_page, params=_page(limit, cursor), headers=as_headers(user_id)
+    )
+
+
+def messages(
+    session_id: str, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None
+) -> Request[Page[Message]]:
+    path = f"/v1/sessions/{_segment(session_id, SessionNotFoundError)}/messages"
+    return Request("GET", path, reading.message_page, params=_page(limit, cursor), headers=as_headers(user_id))
+
+
+def add_memory(
+    text: str,
+    user_id: IdentifierInput,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    importance: float = 0.5,
+    session_id: str | None = None,
+    agent: str | None = None,
+    said_at: datetime | str | None = None,
+) -> Request[Memory]:
+    draft = MemoryDraft(
+        text=text, metadata=metadata, importance=importance, session_id=session_id, agent=agent, said_at=said_at
+    )
+    headers = as_headers(user_id) | _named_once()
+    return Request("POST", "/v1/memories", reading.memory, _draft(draft), headers=headers)
+
+
+def add_memories(memories: Iterable[str | MemoryDraft], user_id: IdentifierInput) -> Request[list[Memory]]:
+    if isinstance(memories, str | bytes | Mapping):
+        raise InvalidMemoryError("The memories are not a list. Use add_memory for a single one.")
+    drafts = [_draft({"text": memory} if isinstance(memory, str) else memory) for memory in memories]
+    headers = as_headers(user_id) | _named_once()
+    return Request("POST", "/v1/memories", reading.memories, {"memories": drafts}, headers=headers)
+
+
+def memories(user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Request[Page[Memory]]:
+    return Request("GET", "/v1/memories", reading.memory_page, params=_page(limit, cursor), headers=as_headers(user_id))
+
+
+def search(
+    query: str,
+    user_id: IdentifierInput,
+    limit: int = 10,
+    agent: str | None = None,
+    filter_metadata: Mapping[str, Any] | None = None,
+    scope: str = "long_term",
+) -> Request[list[Hit]]:
+    body = {"query": query, "limit": limit, "scope": scope, **_given(agent=agent, filter_metadata=filter_metadata)}
+    return Request("POST", "/v1/memories/search", reading.hits, body, headers=as_headers(user_id))
+
+
+def delete_memory(memory_id: str, user_id: IdentifierInput) -> Request[None]:
+    path = f"/v1/memories/{_segment(memory_id, MemoryNotFoundError)}"
+    # Sent again after a lost answer, it would report that nothing is there.
+    return Request("DELETE", path, reading.nothing, headers=as_headers(user_id))
+
+
+def health() -> Request[dict[str, Any]]:
+    return Request("GET", "/health", reading.document)
+
+
+def ready() -> Request[dict[str, Any]]:
+    return Request("GET", "/ready", reading.document)
+
+
+def _given(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _named_once() -> dict[str, str]:
+    """Names the request, so that the server stores it once however often it arrives."""
+    return {"Idempotency-Key": str(uuid.uuid4())}
+
+
+def _page(limit: int, cursor: str | None) -> dict[str, str]:
+    return {"limit": str(limit)} | ({"cursor": cursor} if cursor is not None else {})
+
+
+def _draft(memory: MemoryDraft) -> dict[str, Any]:
+    draft = _given(**memory)
+    said_at = draft.get("said_at")
+    return draft | ({"said_at": said_at.isoformat()} if isinstance(said_at, datetime) else {})
+
+
+def _segment(id: str, missing: type[MuxiError]) -> str:
+    # These would change the path instead of naming something below it.
+    if id in ("", ".", ".."):
+        raise missing(f"Nothing can have the id {id!r}.")
+    return quote(id, safe="")

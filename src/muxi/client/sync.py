@@ -1,0 +1,369 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+import stamina
+from httpx_sse import EventSource
+
+from muxi.client import answers, events, faults, requests, retry
+from muxi.client.connection import Connection
+from muxi.client.identifiers import IdentifierInput
+from muxi.client.replies import Hit, Memory, Message, Page, Reply, ResolvedUser, Session, User
+from muxi.client.requests import MemoryDraft, Request
+
+T = TypeVar("T")
+
+
+class FormationClient:
+    """Speaks to one formation of a muxi server. Threads may share it.
+
+    Wherever a user is asked for, any identifier will do: ``"alice@acme.com"``, ``42``, ``("U98765ABC", "slack")``,
+    ``{"identifier": "U98765ABC", "type": "slack"}`` or a ``usr_`` id. Every method raises `muxi.errors.MuxiError`: what
+    the server reports, `ServerUnreachableError` if it does not answer, `AuthenticationError` for a wrong key.
+
+    Args:
+        url: of the server; ``MUXI_URL`` if not told, else ``http://127.0.0.1:8000``.
+        formation_id: ``"default"`` is the server's own formation, whatever its id.
+        client_key: opens the formation; ``MUXI_CLIENT_KEY`` if no key is told.
+        admin_key: used instead of the client key where there is one; ``MUXI_ADMIN_KEY`` if no key is told.
+        timeout: seconds to wait for an answer, and within a stream for its next part.
+
+    Raises:
+        SettingsError: the address, a key or the time-out cannot be one.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        formation_id: str = "default",
+        client_key: str | None = None,
+        admin_key: str | None = None,
+        timeout: float = 30,
+    ) -> None:
+        self._connection = Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ)
+        self._http = httpx.Client(**self._connection.httpx_settings())
+
+    def chat(
+        self,
+        message: str,
+        user_id: IdentifierInput | None = None,
+        *,
+        agent: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """The answer to a message. The exchange is remembered once, however often it had to be sent.
+
+        Args:
+            message: what was said.
+            user_id: whoever says it.
+            agent: who should answer; the user's default agent, else the formation's.
+            session_id: a ``ses_`` id, or the application's own name of a conversation; else the identifier's default.
+            metadata: kept with the message.
+
+        Raises:
+            InvalidMessageError: the message is empty or no text.
+            MessageTooLargeError: it is too long.
+            AgentNotFoundError: there is no such agent, or it is somebody else's.
+            SessionNotFoundError: it is another user's session.
+            ModelError: the model failed; nothing was stored.
+        """
+        return self._call(requests.chat(message, user_id, agent=agent, session_id=session_id, metadata=metadata))
+
+    def chat_stream(
+        self,
+        message: str,
+        user_id: IdentifierInput | None = None,
+        *,
+        agent: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> ReplyStream:
+        """The answer's pieces as they are written. Arguments and errors as `chat`.
+
+        It is sent when the first piece is asked for. Stopping early stops the model, and nothing is stored: leave a
+        ``with`` block, or call ``close()``.
+        """
+        request = requests.chat(message, user_id, agent=agent, session_id=session_id, metadata=metadata, stream=True)
+        return ReplyStream(self._opened, request, self._connection)
+
+    def resolve_user(self, identifier: IdentifierInput) -> ResolvedUser:
+        """Whom an identifier means; somebody new if nobody has it.
+
+        Raises:
+            AmbiguousIdentifierError: several users have it under different types; name the type.
+        """
+        return self._call(requests.resolve_user(identifier))
+
+    def get_user(self, user_id: IdentifierInput) -> User:
+        """A user with every identifier.
+
+        Raises:
+            UserNotFoundError: nobody has this identifier.
+        """
+        return self._call(requests.user(self._call(requests.owner(user_id))))
+
+    def associate_user_identifiers(
+        self, identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None
+    ) -> dict[str, Any]:
+        """Links identifiers to one user, all or none; the same call twice gives the same result.
+
+        Args:
+            identifiers: in any of the accepted forms.
+            user_id: to whom; ``None`` for the one who has any of them, or somebody new.
+
+        Returns:
+            ``muxi_user_id``, ``created`` (whether the user is new) and ``identifiers`` (all of them).
+
+        Raises:
+            IdentifierConflictError: some belong to another user; ``details["identifiers"]`` names them.
+            UserNotFoundError: there is no such ``user_id``.
+        """
+        return self._call(requests.associate(identifiers, user_id))
+
+    def get_user_identifiers(self, user_id: IdentifierInput) -> list[str]:
+        """Every identifier of a user, as it was written; secrets are masked. Errors as `get_user`."""
+        return self._call(requests.identifiers(user_id))
+
+    def unlink_user_identifier(
+        self, identifier: IdentifierInput, user_id: IdentifierInput | None = None, force: bool = False
+    ) -> dict[str, Any]:
+        """Takes an identifier from its user.
+
+        Args:
+            identifier: which.
+            user_id: whose it must be; ``None`` for whoever has it.
+            force: also if it is the user's last.
+
+        Returns:
+            ``muxi_user_id`` and the ``identifiers`` that are left.
+
+        Raises:
+            LastIdentifierError: it is the user's last, and ``force`` is not set.
+            UserNotFoundError: nobody, or not this user, has it.
+        """
+        return self._call(requests.unlink(identifier, user_id, force))
+
+    def list_sessions(self, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Page[Session]:
+        """A page of a user's conversations, the latest first; empty for a user nobody knows."""
+        return self._call(requests.sessions(user_id, limit, cursor))
+
+    def iter_sessions(self, user_id: IdentifierInput, limit: int = 50) -> Iterator[Session]:
+        """All conversations of a user, the latest first, fetched ``limit`` at a time."""
+        return _all(lambda cursor: self.list_sessions(user_id, limit, cursor))
+
+    def list_messages(
+        self, session_id: str, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None
+    ) -> Page[Message]:
+        """A page of a conversation, the newest message first.
+
+        Raises:
+            SessionNotFoundError: there is no such session, or it is another user's.
+        """
+        return self._call(requests.messages(session_id, user_id, limit, cursor))
+
+    def iter_messages(self, session_id: str, user_id: IdentifierInput, limit: int = 50) -> Iterator[Message]:
+        """All messages of a conversation, the newest first, fetched ``limit`` at a time. Errors as `list_messages`."""
+        return _all(lambda cursor: self.list_messages(session_id, user_id, limit, cursor))
+
+    def add_memory(
+        self,
+        text: str,
+        user_id: IdentifierInput,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        importance: float = 0.5,
+        session_id: str | None = None,
+        agent: str | None = None,
+        said_at: datetime | str | None = None,
+    ) -> Memory:
+        """Remembers a text about a user.
+
+        Args:
+            text: what to remember.
+            user_id: whose it is.
+            metadata: found again by ``filter_metadata``.
+            importance: 0 to 1; weighs a little when memories are searched.
+            session_id: the conversation it belongs to.
+            agent: only this agent's.
+            said_at: when it was said; now if not told.
+
+        Raises:
+            InvalidMemoryError: it is empty, too long, or its importance is not within 0 and 1.
+        """
+        request = requests.add_memory(
+            text, user_id, metadata=metadata, importance=importance, session_id=session_id, agent=agent, said_at=said_at
+        )
+        return self._call(request)
+
+    def add_memories(self, memories: Iterable[str | MemoryDraft], user_id: IdentifierInput) -> list[Memory]:
+        """Remembers up to 1,000 texts, all or none: strings, or mappings of ``text`` and `add_memory`'s arguments."""
+        return self._call(requests.add_memories(memories, user_id))
+
+    def list_memories(self, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Page[Memory]:
+        """A page of what is remembered of a user, the newest first; empty for a user nobody knows."""
+        return self._call(requests.memories(user_id, limit, cursor))
+
+    def iter_memories(self, user_id: IdentifierInput, limit: int = 50) -> Iterator[Memory]:
+        """Everything that is remembered of a user, the newest first, fetched ``limit`` at a time."""
+        return _all(lambda cursor: self.list_memories(user_id, limit, cursor))
+
+    def search_memory(
+        self,
+        query: str,
+        user_id: IdentifierInput,
+        limit: int = 10,
+        agent: str | None = None,
+        filter_metadata: Mapping[str, Any] | None = None,
+        scope: str = "long_term",
+    ) -> list[Hit]:
+        """What is remembered of a user about something, the best first; nothing for a user nobody knows.
+
+        Args:
+            query: in words.
+            user_id: whose memories.
+            limit: at most so many.
+            agent: only what was said to this agent.
+            filter_metadata: only memories whose metadata has all of these.
+            scope: ``"long_term"`` is everything remembered, ``"buffer"`` the recent messages of each session.
+        """
+        return self._call(requests.search(query, user_id, limit, agent, filter_metadata, scope))
+
+    def delete_memory(self, memory_id: str, user_id: IdentifierInput) -> None:
+        """Forgets one memory.
+
+        Raises:
+            MemoryNotFoundError: there is no such memory, or it is another user's.
+        """
+        self._call(requests.delete_memory(memory_id, user_id))
+
+    def health(self) -> dict[str, Any]:
+        """``{"status": "ok"}`` from a server that runs. Needs no key."""
+        return self._call(requests.health())
+
+    def ready(self) -> dict[str, Any]:
+        """The state of each formation. Raises `StorageUnavailableError` while a database does not answer."""
+        return self._call(requests.ready())
+
+    def close(self) -> None:
+        """Closes the connections. The client cannot be used any more."""
+        self._http.close()
+
+    def __enter__(self) -> FormationClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"FormationClient(url={self._connection.shown!r}, formation_id={self._connection.formation_id!r})"
+
+    def _call(self, request: Request[T]) -> T:
+        for attempt in stamina.retry_context(on=retry.decision(request), **retry.PAUSES):
+            with attempt:
+                return answers.result(request, self._sent(request, stream=False), self._connection)
+        raise AssertionError("The last attempt returns or raises.")
+
+    def _opened(self, request: Request[Any]) -> httpx.Response:
+        for attempt in stamina.retry_context(on=retry.decision(request), **retry.PAUSES):
+            with attempt:
+                response = self._sent(request, stream=True)
+                if events.is_stream(response):
+                    return response
+                self._refuse(response)
+        raise AssertionError("The last attempt returns or raises.")
+
+    def _refuse(self, response: httpx.Response) -> None:
+        try:
+            response.read()
+        except httpx.RequestError as error:
+            raise faults.unreachable(error, self._connection) from error
+        finally:
+            response.close()
+        raise answers.not_a_stream(response, self._connection)
+
+    def _sent(self, request: Request[Any], stream: bool) -> httpx.Response:
+        built = self._http.build_request(**self._connection.httpx_request(request))
+        try:
+            return self._http.send(built, stream=stream)
+        except httpx.RequestError as error:
+            raise faults.unreachable(error, self._connection) from error
+
+
+class ReplyStream:
+    """An answer that is being written: loop over it for its pieces, then `reply` is the whole."""
+
+    def __init__(
+        self, open: Callable[[Request[Any]], httpx.Response], request: Request[Reply], connection: Connection
+    ) -> None:
+        # The generator must not know this object: then dropping the object ends the generator, and the connection.
+        self._parts = _parts(open, request, connection)
+        self._reply: Reply | None = None
+
+    @property
+    def reply(self) -> Reply:
+        """The whole answer, after the last piece.
+
+        Raises:
+            RuntimeError: there are pieces left to read.
+        """
+        if self._reply is None:
+            raise RuntimeError("The answer is not complete: read all of its pieces first.")
+        return self._reply
+
+    def close(self) -> None:
+        """Ends the connection; the model stops if it was still writing."""
+        self._parts.close()
+
+    def __iter__(self) -> ReplyStream:
+        return self
+
+    def __next__(self) -> str:
+        part = next(self._parts)
+        if isinstance(part, str):
+            return part
+        self._reply = part
+        return next(self)
+
+    def __enter__(self) -> ReplyStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _parts(
+    open: Callable[[Request[Any]], httpx.Response], request: Request[Reply], connection: Connection
+) -> Generator[str | Reply]:
+    follower = events.Follower(connection)
+    response = open(request)
+    try:
+        for event in EventSource(response).iter_sse():
+            if text := follower.take(event):
+                yield text
+    except httpx.RequestError as error:
+        raise follower.broken(error) from error
+    finally:
+        response.close()
+    yield follower.end()
+
+
+def _all(page_at: Callable[[str | None], Page[T]]) -> Iterator[T]:
+    cursor: str | None = None
+    while True:
+        page = page_at(cursor)
+        yield from page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return

@@ -1,0 +1,1 @@
+"""Will hold roles, teams and tokens: who may do what."""

@@ -1,0 +1,1 @@
+"""Will hold what was used, by whom, and how much."""

@@ -1,0 +1,5 @@
+"""One turn of a conversation.
+
+reply   the recipe, on one screen
+prompt  what the model is given
+"""

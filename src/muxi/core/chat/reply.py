@@ -1,0 +1,210 @@
+"""One chat turn, from the message to the stored exchange."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muxi.core.agents.service import Agents
+from muxi.core.agents.types import Agent
+from muxi.core.chat import prompt
+from muxi.core.chat.store import ExchangeStore
+from muxi.core.chat.types import Answered, Exchange, LoggedMessage, Piece, Reply, Turn
+from muxi.core.clock import Clock
+from muxi.core.identity.service import Identities
+from muxi.core.memory.buffer import BufferMemory
+from muxi.core.memory.service import Memories
+from muxi.core.memory.types import SAID, Hit, Memory
+from muxi.core.models.base import Completion, Prompt, Usage
+from muxi.core.sessions.service import Sessions
+from muxi.core.sessions.types import ASSISTANT, USER, Session
+from muxi.core.text import checked_metadata, checked_text
+from muxi.core.threads import in_thread
+from muxi.errors import InvalidMessageError, ModelInterruptedError, ModelResponseError
+from muxi.ids import MemoryId, UserId, new_message_id
+
+RECALLED = 10
+
+
+class Rooms(Protocol):
+    """The parts of a formation that a turn passes through."""
+
+    identities: Identities
+    sessions: Sessions
+    agents: Agents
+    memories: Memories
+    exchanges: ExchangeStore
+    buffer: BufferMemory
+
+    @property
+    def clock(self) -> Clock:
+        """The time, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A turn that is ready for the model."""
+
+    turn: Turn
+    user_id: UserId | None
+    channel: str
+    session: Session
+    agent: Agent
+    vector: NDArray[np.float32]
+    recalled: tuple[Hit, ...]
+    prompt: Prompt
+
+
+async def reply(rooms: Rooms, turn: Turn) -> Reply:
+    """Answers a message and remembers the exchange: whole, or, if anything fails, not at all.
+
+    Raises:
+        InvalidMessageError, MessageTooLargeError: the message cannot be used.
+        InvalidIdentifierError, AmbiguousIdentifierError, UserNotFoundError: who said it is not clear.
+        SessionNotFoundError, AgentNotFoundError: not there, or somebody else's.
+        ModelError, StorageError: the model or the database failed; nothing was stored.
+    """
+    before = await in_thread(_answered_before, rooms, turn)
+    if before:
+        return before
+    vector = await rooms.memories.embed(turn.message)
+    ready = await in_thread(_prepare, rooms, turn, vector)
+    completion = await ready.agent.model.complete(ready.prompt)
+    return await in_thread(_store, rooms, ready, completion)
+
+
+async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
+    """Answers a message piece by piece; the last thing yielded is the whole `Reply`, then already stored.
+
+    Closing the generator stops the model; what was not finished is not stored.
+
+    Raises:
+        MuxiError: as `reply`.
+    """
+    before = await in_thread(_answered_before, rooms, turn)
+    if before:
+        yield Piece(before.text)
+        yield before
+        return
+    vector = await rooms.memories.embed(turn.message)
+    ready = await in_thread(_prepare, rooms, turn, vector)
+    text, usage = "", Usage()
+    async with aclosing(ready.agent.model.stream(ready.prompt)) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, Usage):
+                usage = piece
+            else:
+                text += piece
+                yield Piece(piece)
+    if not text:
+        raise ModelInterruptedError(f"{ready.agent.model.name} ended its answer before it began. Try again.")
+    yield await in_thread(_store, rooms, ready, Completion(text, usage))
+
+
+def _answered_before(rooms: Rooms, turn: Turn) -> Reply | None:
+    """Checks the message, and finds the answer if this very request was answered already."""
+    checked_text(turn.message, InvalidMessageError)
+    checked_metadata(turn.metadata, InvalidMessageError)
+    if turn.request_key is None or turn.user is None:
+        return None
+    user = rooms.identities.resolve(turn.user)
+    stored = rooms.exchanges.answered(user.id, turn.request_key)
+    return _again(stored, user.id, turn) if stored else None
+
+
+def _prepare(rooms: Rooms, turn: Turn, vector: NDArray[np.float32]) -> _Prepared:
+    user_id, channel, spoken_to = _who(rooms, turn)
+    agent = rooms.agents.choose(user_id, turn.agent)
+    session = rooms.sessions.enter(user_id, turn.session, channel=channel, spoken_to=spoken_to)
+    buffer = rooms.sessions.buffer(session, rooms.buffer.max_size)
+    in_prompt = session.messages - len(buffer)
+    hits = rooms.memories.search(
+        user_id,
+        turn.message,
+        vector,
+        limit=RECALLED,
+        keep=lambda memory: memory.session_id != session.id or memory.seq <= in_prompt,
+    )
+    return _Prepared(
+        turn, user_id, channel, session, agent, vector, tuple(hits), prompt.build(agent, hits, buffer, turn.message)
+    )
+
+
+def _who(rooms: Rooms, turn: Turn) -> tuple[UserId | None, str, str]:
+    """The user, the channel, and the identifier they came by, which has its own default session."""
+    if turn.user is None:
+        return None, "", ""
+    user = rooms.identities.resolve(turn.user)
+    if turn.user == user.id:
+        return user.id, "", ""
+    identifier = rooms.identities.normal_form(turn.user)
+    return user.id, identifier.type, f"{identifier.type}:{identifier.value}"
+
+
+def _store(rooms: Rooms, ready: _Prepared, completion: Completion) -> Reply:
+    if "\x00" in completion.text:  # no database stores it
+        raise ModelResponseError(f"{ready.agent.model.name} answered with something that is not text.")
+    exchange = _exchange(rooms.clock, ready, completion.text)
+    stored = rooms.exchanges.save(exchange, rooms.memories.embedder.model.name)
+    if stored:
+        return _again(stored, ready.user_id, ready.turn)
+    return Reply(
+        completion.text,
+        ready.user_id,
+        ready.session.id,
+        exchange.messages[-1].id,
+        ready.agent.id,
+        ready.recalled,
+        completion.usage,
+    )
+
+
+def _exchange(clock: Clock, ready: _Prepared, answer: str) -> Exchange:
+    now = clock()
+    asked = LoggedMessage(new_message_id(), USER, ready.turn.message, ready.agent.id, ready.turn.metadata)
+    answered = LoggedMessage(new_message_id(), ASSISTANT, answer, ready.agent.id, {})
+    return Exchange(
+        ready.session,
+        ready.user_id,
+        (asked, answered),
+        said(asked, ready.session, ready.user_id, ready.channel, now, ready.vector),
+        now,
+        ready.turn.request_key,
+    )
+
+
+def said(
+    message: LoggedMessage,
+    session: Session,
+    user_id: UserId | None,
+    channel: str,
+    now: Any,
+    vector: NDArray[np.float32] | None,
+) -> Memory:
+    """What is remembered of a message: its own words. Its id is the message's, behind another prefix."""
+    return Memory(
+        id=MemoryId("mem_" + message.id.removeprefix("msg_")),
+        user_id=user_id,
+        text=message.text,
+        kind=SAID,
+        importance=0.5,
+        channel=channel or "chat",
+        agent_id=message.agent_id,
+        session_id=session.id,
+        seq=0,
+        said_at=now,
+        created_at=now,
+        metadata=message.metadata,
+        vector=vector,
+    )
+
+
+def _again(stored: Answered, user_id: UserId | None, turn: Turn) -> Reply:
+    if stored.message != turn.message:
+        raise InvalidMessageError("This idempotency key was used for another message. Use a new key for each message.")
+    return Reply(stored.text, user_id, stored.session_id, stored.message_id, stored.agent_id)

@@ -1,0 +1,22 @@
+"""What a chat turn needs of a store, beyond its domains."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from muxi.core.chat.types import Answered, Exchange
+from muxi.ids import UserId
+
+
+class ExchangeStore(Protocol):
+    """Whole exchanges. Bound to one formation."""
+
+    def save(self, exchange: Exchange, model: str) -> Answered | None:
+        """Stores messages and memory in one transaction.
+
+        ``model`` is the name of what made the memory's vector. Returns the exchange that a request of the same
+        key has stored already (then nothing is stored), else ``None``.
+        """
+
+    def answered(self, user_id: UserId, request_key: str) -> Answered | None:
+        """The exchange that a request of this key stored for this user."""

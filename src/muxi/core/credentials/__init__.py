@@ -1,0 +1,1 @@
+"""Will hold a user's secrets for other services, encrypted."""

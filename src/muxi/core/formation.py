@@ -1,0 +1,154 @@
+"""A formation, wired by hand: the one place where everything is built, and closed again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from muxi.core.agents.service import Agents
+from muxi.core.agents.types import Agent
+from muxi.core.chat.store import ExchangeStore
+from muxi.core.clock import Clock, utc_now
+from muxi.core.identity.service import Identities
+from muxi.core.memory.buffer import BufferMemory
+from muxi.core.memory.embedder import check_space
+from muxi.core.memory.service import Memories
+from muxi.core.models.base import ChatModel, EmbeddingModel
+from muxi.core.models.providers.local import LocalEmbeddings
+from muxi.core.models.providers.quote import QuoteModel
+from muxi.core.sessions.service import Sessions
+from muxi.settings import FormationSettings, ModelSettings
+from muxi.storage.open import Storage, open_storage
+
+if TYPE_CHECKING:
+    from muxi.core.models.providers.openai import OpenAIModel
+
+DEFAULT_AGENT = "assistant"
+MIB = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Formation:
+    """One tenant and all its parts. Nothing of it is another formation's.
+
+    Attributes:
+        id: its name.
+        identities: who an identifier means.
+        sessions: conversations.
+        agents: who answers.
+        memories: what is remembered.
+        exchanges: stores whole turns.
+        buffer: how much of a session goes into the prompt.
+        chat_model: answers for agents without a model of their own.
+        clock: the time, in UTC.
+        storage: the database.
+    """
+
+    id: str
+    identities: Identities
+    sessions: Sessions
+    agents: Agents
+    memories: Memories
+    exchanges: ExchangeStore
+    buffer: BufferMemory
+    chat_model: ChatModel
+    clock: Clock
+    storage: Storage
+
+    @classmethod
+    def open(
+        cls,
+        settings: FormationSettings,
+        data_dir: Path,
+        *,
+        chat_model: ChatModel | None = None,
+        embedding_model: EmbeddingModel | None = None,
+        check_embeddings: bool = True,
+        clock: Clock = utc_now,
+    ) -> Formation:
+        """Opens the database, brings it up to date, and builds every part.
+
+        Args:
+            settings: what was set.
+            data_dir: where the database is, unless the settings say otherwise.
+            chat_model: instead of the one set.
+            embedding_model: instead of the one set.
+            check_embeddings: refuse a store whose vectors are of another model (off only to re-embed it).
+            clock: the time, in UTC.
+
+        Raises:
+            StorageError: the database cannot be opened.
+            EmbeddingMismatchError: its vectors are of another model.
+        """
+        storage = open_storage(settings.database(data_dir), pool_size=settings.memory.persistent.pool_size)
+        try:
+            storage.migrate()
+            return cls._build(settings, storage, chat_model, embedding_model, check_embeddings, clock)
+        except BaseException:
+            storage.close()
+            raise
+
+    @classmethod
+    def _build(
+        cls,
+        settings: FormationSettings,
+        storage: Storage,
+        chat_model: ChatModel | None,
+        embedding_model: EmbeddingModel | None,
+        check_embeddings: bool,
+        clock: Clock,
+    ) -> Formation:
+        stores = storage.for_formation(settings.id, clock())
+        chat = chat_model or _chat_model(settings.models.chat)
+        embedding = embedding_model or _embedding_model(settings.models.embedding)
+        if check_embeddings:
+            check_space(stores.memory.embedding_space(), embedding.name)
+        formation = cls(
+            id=settings.id,
+            identities=Identities(stores.identity, stores.hash_key, clock, cache_ttl_s=settings.identity.cache_ttl),
+            sessions=Sessions(stores.sessions, clock),
+            agents=Agents(stores.agents),
+            memories=Memories(stores.memory, embedding, clock, cache_bytes=settings.memory.cache_mb * MIB),
+            exchanges=stores.exchanges,
+            buffer=BufferMemory(settings.memory.buffer.max_size, settings.memory.buffer.multiplier, embedding),
+            chat_model=chat,
+            clock=clock,
+            storage=storage,
+        )
+        for agent in settings.agents:
+            model = _chat_model(agent.model) if agent.model else chat
+            formation.agents.add(Agent(agent.id, model, agent.system_message), set_as_default=agent.default)
+        if not settings.agents:
+            formation.agents.add(Agent(DEFAULT_AGENT, chat, "You are a helpful assistant."))
+        if check_embeddings and stores.memory.unembedded(1):
+            formation.memories.embedder.wake()
+        return formation
+
+    def ping(self) -> None:
+        """Raises `StorageError` if the database does not answer."""
+        self.storage.ping()
+
+    def close(self) -> None:
+        """Closes every part, the last built first. What waits to be embedded waits in the store."""
+        self.memories.embedder.close()
+        self.storage.close()
+
+
+def _chat_model(settings: ModelSettings) -> ChatModel:
+    return QuoteModel() if settings.provider == "quote" else _openai(settings)
+
+
+def _embedding_model(settings: ModelSettings) -> EmbeddingModel:
+    return LocalEmbeddings() if settings.provider == "local" else _openai(settings)
+
+
+def _openai(settings: ModelSettings) -> OpenAIModel:
+    # Loaded here only: its SDK takes more than a second, which nobody pays who does not use it.
+    provider = import_module("muxi.core.models.providers.openai")
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    model: OpenAIModel = provider.OpenAIModel(
+        settings.model, api_key=key, base_url=settings.base_url, timeout=settings.timeout
+    )
+    return model

@@ -1,0 +1,256 @@
+"""Identity: whoever writes, from wherever, is one user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from muxi.core.clock import Clock
+from muxi.core.identity.cache import DEFAULT_TTL_S, UserCache
+from muxi.core.identity.normal_form import normal_form
+from muxi.core.identity.store import IdentityStore, IdentityWriter
+from muxi.core.identity.types import API_KEY, Identifier, IdentifierInput, LinkedIdentifier, Owner, User
+from muxi.errors import (
+    AmbiguousIdentifierError,
+    IdentifierConflictError,
+    InvalidIdentifierError,
+    LastIdentifierError,
+    UserNotFoundError,
+)
+from muxi.ids import UserId, is_id, new_user_id
+
+
+class Identities:
+    """The users of one formation and the identifiers they are known by.
+
+    Args:
+        store: bound to the formation.
+        hash_key: the formation's key, under which secrets are hashed.
+        clock: the time, in UTC.
+        cache_ttl_s: how long a resolved identifier is remembered, in seconds.
+    """
+
+    def __init__(
+        self, store: IdentityStore, hash_key: bytes, clock: Clock, *, cache_ttl_s: float = DEFAULT_TTL_S
+    ) -> None:
+        self._store = store
+        self._hash_key = hash_key
+        self._clock = clock
+        self._cache = UserCache(store.version, ttl_s=cache_ttl_s)
+
+    def resolve(self, raw: IdentifierInput) -> User:
+        """The user this identifier means; one that nobody has is a new user's.
+
+        Safe from any number of threads and processes: one new identifier makes one user.
+
+        Args:
+            raw: an identifier in any of its forms, or a ``usr_`` id.
+
+        Raises:
+            InvalidIdentifierError: it cannot be an identifier.
+            AmbiguousIdentifierError: without a type it means several users; name one of the types.
+            UserNotFoundError: a ``usr_`` id that nobody has. Asking never makes one.
+        """
+        if type(raw) is not str and not _is_text_pair(raw):
+            return self._look_up(raw)
+        known = self._cache.get(raw)
+        if known is None:
+            generation = self._cache.generation
+            known = self._look_up(raw)
+            self._cache.put(raw, replace(known, new=False), generation)
+        return known
+
+    def find(self, raw: IdentifierInput) -> User | None:
+        """The user this identifier means, or ``None``: looking makes nobody.
+
+        Raises:
+            InvalidIdentifierError, AmbiguousIdentifierError: as `resolve`.
+        """
+        try:
+            return self._find(raw)
+        except UserNotFoundError:
+            return None
+
+    def get(self, raw: IdentifierInput) -> User:
+        """The user this identifier means.
+
+        Raises:
+            InvalidIdentifierError, AmbiguousIdentifierError: as `resolve`.
+            UserNotFoundError: nobody has it.
+        """
+        user = self._find(raw)
+        if user is None:
+            raise UserNotFoundError("Nobody has this identifier. It makes a user when it first writes.")
+        return user
+
+    def identifiers(self, raw: IdentifierInput) -> list[LinkedIdentifier]:
+        """Every identifier of a user, in the order they were linked.
+
+        Raises:
+            InvalidIdentifierError, AmbiguousIdentifierError, UserNotFoundError: as `get`.
+        """
+        return self._store.identifiers(self.get(raw).id)
+
+    def associate(self, raws: Sequence[IdentifierInput], user: IdentifierInput | None = None) -> User:
+        """Links identifiers to one user: all of them, or none and an error.
+
+        Without ``user``: nobody has any of them, and a new user gets them; or one user has some, and gets the
+        rest. The same call twice has the same result.
+
+        Args:
+            raws: at least one identifier, in any form but a ``usr_`` id.
+            user: the user to link to, by any identifier or ``usr_`` id.
+
+        Raises:
+            InvalidIdentifierError: one of them cannot be an identifier, or the list is empty.
+            IdentifierConflictError: some belong to another user, or to several; ``details["identifiers"]`` names them.
+            AmbiguousIdentifierError: one without a type means several users.
+            UserNotFoundError: there is no such ``user``.
+        """
+        identifiers = [self._linkable(raw) for raw in raws]
+        if not identifiers:
+            raise InvalidIdentifierError("No identifiers were given. Pass at least one to link.")
+        target = self.get(user).id if user is not None else None
+        now = self._clock()
+        with self._store.writing(identifiers) as writer:
+            owners = {identifier: _owner_id(writer.owners(identifier), identifier) for identifier in identifiers}
+            user_id = self._agreed_owner(owners, target)
+            new = user_id is None
+            if user_id is None:
+                user_id = new_user_id()
+                writer.add_user(user_id, now)
+            elif not writer.lock(user_id):
+                raise UserNotFoundError("The user was merged or erased meanwhile. Resolve the identifier again.")
+            for identifier in identifiers:
+                writer.link(identifier, user_id, now, by="associate")
+        self._forget_if(writer.moved)
+        return replace(self.get(user_id), new=new)
+
+    def unlink(self, raw: IdentifierInput, user: IdentifierInput | None = None, *, force: bool = False) -> User:
+        """Takes an identifier from its user. Seen again, it is a new user's.
+
+        Args:
+            raw: the identifier; with the type it is linked under, or without if that is clear.
+            user: whose it has to be; the owner if not told.
+            force: allow a user without identifiers to be left, reachable by ``usr_`` id only.
+
+        Returns:
+            The user it was taken from.
+
+        Raises:
+            UserNotFoundError: nobody has it, or not this user.
+            LastIdentifierError: it is the user's last one and ``force`` is not set.
+            InvalidIdentifierError, AmbiguousIdentifierError: as `resolve`.
+        """
+        identifier = self._linkable(raw)
+        with self._store.writing([identifier]) as writer:
+            found = writer.owners(identifier)
+            owner = _owner_id(found, identifier)
+            if owner is None or (user is not None and self.get(user).id != owner):
+                raise UserNotFoundError(f"{identifier.shown!r} is not linked to this user. Nothing was changed.")
+            writer.lock(owner)
+            if len(writer.identifiers(owner)) == 1 and not force:
+                raise LastIdentifierError(
+                    f"{identifier.shown!r} is the user's last identifier: without it nobody reaches the user. "
+                    "Link another one first, or say force."
+                )
+            self._unlink_found(writer, identifier, owner, found)
+        self._forget_if(writer.moved)
+        return self.get(owner)
+
+    def normal_form(self, raw: IdentifierInput) -> Identifier:
+        """The identifier in its normal form.
+
+        Raises:
+            InvalidIdentifierError: it cannot be an identifier.
+        """
+        return normal_form(raw, self._hash_key)
+
+    @property
+    def cached(self) -> int:
+        """How many identifiers are remembered right now."""
+        return len(self._cache)
+
+    def _look_up(self, raw: IdentifierInput) -> User:
+        return self._find(raw) or self._first_contact(self.normal_form(raw))
+
+    def _forget_if(self, moved: bool) -> None:
+        if moved:
+            self._cache.clear()
+
+    def _find(self, raw: IdentifierInput) -> User | None:
+        if isinstance(raw, str) and is_id(raw, "usr"):
+            user = self._store.user(UserId(raw))
+            if user is None:
+                raise UserNotFoundError(f"There is no user {raw}.")
+            return user
+        identifier = self.normal_form(raw)
+        return _owner(self._store.owners(identifier), identifier)
+
+    def _first_contact(self, identifier: Identifier) -> User:
+        """Rule 3: within the transaction nobody else decides about this value, so who comes second finds the first."""
+        if identifier.type == "" and is_id(identifier.value, "usr"):
+            raise UserNotFoundError(f"There is no user {identifier.value}.")
+        now = self._clock()
+        with self._store.writing([identifier]) as writer:
+            owner = _owner(writer.owners(identifier), identifier)
+            if owner is None:
+                user_id = new_user_id()
+                writer.add_user(user_id, now)
+                writer.link(identifier, user_id, now, by="resolve")
+                return User(user_id, now, new=True)
+        return owner
+
+    def _linkable(self, raw: IdentifierInput) -> Identifier:
+        identifier = self.normal_form(raw)
+        if identifier.type in ("", "internal") and is_id(identifier.value, "usr"):
+            raise InvalidIdentifierError(
+                f"{identifier.value} is a user's own id and cannot be linked. Pass it as the user."
+            )
+        return identifier
+
+    @staticmethod
+    def _agreed_owner(owners: dict[Identifier, UserId | None], target: UserId | None) -> UserId | None:
+        found = {owner for owner in owners.values() if owner is not None}
+        wanted = {target} if target is not None else set(found)
+        if len(wanted | found) <= 1:
+            return next(iter(wanted | found), None)
+        clashing = [i.shown for i, owner in owners.items() if owner is not None and owner != target]
+        others = sorted(found - {target})
+        raise IdentifierConflictError(
+            f"{', '.join(map(repr, clashing))} belong to {'another user' if target else 'several users'}. "
+            "Nothing was linked. Unlink them first, or leave them out.",
+            identifiers=clashing,
+            owners=others,
+        )
+
+    @staticmethod
+    def _unlink_found(writer: IdentityWriter, identifier: Identifier, owner: UserId, found: list[Owner]) -> None:
+        """Removes the very row that was found: an untyped look-up may have found a typed one, and the reverse."""
+        if len(found) > 1:
+            types = sorted(one.type for one in found)
+            raise AmbiguousIdentifierError(
+                f"{identifier.shown!r} is linked under each of the types {types}. Name one of them.", types=types
+            )
+        linked_as = found[0].type
+        value = identifier.hashed if linked_as == API_KEY else identifier.value
+        writer.unlink(replace(identifier, value=value, type=linked_as), owner)
+
+
+def _owner(found: list[Owner], identifier: Identifier) -> User | None:
+    users = {one.user.id: one.user for one in found}
+    if len(users) <= 1:
+        return next(iter(users.values()), None)
+    types = sorted(one.type for one in found)
+    raise AmbiguousIdentifierError(
+        f"{identifier.shown!r} is a different user under each of the types {types}. Name one of them.", types=types
+    )
+
+
+def _owner_id(found: list[Owner], identifier: Identifier) -> UserId | None:
+    owner = _owner(found, identifier)
+    return owner.id if owner else None
+
+
+def _is_text_pair(raw: object) -> bool:
+    return type(raw) is tuple and len(raw) == 2 and type(raw[0]) is str and type(raw[1]) is str

@@ -1,0 +1,59 @@
+"""What identity needs of a store. A store is bound to one formation: nothing it returns is another's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from muxi.core.identity.types import Identifier, LinkedIdentifier, Owner, User
+from muxi.ids import UserId
+
+
+class IdentityStore(Protocol):
+    """Users and their identifiers."""
+
+    def owners(self, identifier: Identifier) -> list[Owner]:
+        """Who an identifier means.
+
+        With a type: the user of that type, else of the untyped row of that value; at most one. Without: every
+        row of that value, each with its user. Users are canonical (the survivor of a merge).
+        """
+
+    def user(self, user_id: UserId) -> User | None:
+        """The user of this id; of a merged user, the survivor."""
+
+    def identifiers(self, user_id: UserId) -> list[LinkedIdentifier]:
+        """A canonical user's identifiers, in the order they were linked."""
+
+    def version(self) -> int:
+        """Moves whenever a link that existed changed its meaning (in any process)."""
+
+    def writing(self, identifiers: Sequence[Identifier]) -> AbstractContextManager[IdentityWriter]:
+        """One transaction, in which nobody else decides about these identifiers; all of it is kept or nothing."""
+
+
+class IdentityWriter(Protocol):
+    """What can be read and changed inside one transaction."""
+
+    #: Whether a link that existed has changed its meaning: caches must forget.
+    moved: bool
+
+    def owners(self, identifier: Identifier) -> list[Owner]:
+        """As `IdentityStore.owners`, as this transaction sees it."""
+
+    def identifiers(self, user_id: UserId) -> list[LinkedIdentifier]:
+        """As `IdentityStore.identifiers`, as this transaction sees it."""
+
+    def lock(self, user_id: UserId) -> bool:
+        """Makes other writers of this user's identifiers wait. False: there is no such canonical user."""
+
+    def add_user(self, user_id: UserId, now: datetime) -> None:
+        """A user without identifiers."""
+
+    def link(self, identifier: Identifier, user_id: UserId, now: datetime, by: str) -> bool:
+        """Links the identifier. False: it is linked already, to whomever."""
+
+    def unlink(self, identifier: Identifier, user_id: UserId) -> bool:
+        """Removes the identifier of exactly this value and type. False: this user has none."""

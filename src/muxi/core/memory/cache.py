@@ -1,0 +1,88 @@
+"""Ranked indexes of the users who were searched last, bounded in bytes, never older than the store."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from muxi.core.memory.recall import MemoryIndex
+from muxi.core.memory.store import MemoryStore
+from muxi.ids import UserId
+
+DEFAULT_BYTES = 128 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Entry:
+    index: MemoryIndex = field(default_factory=MemoryIndex)
+    #: For each user that the owner is made of, the version up to which the index holds it.
+    read: dict[UserId | None, int] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    nbytes: int = 0
+
+
+class IndexCache:
+    """One `MemoryIndex` an owner.
+
+    Each look-up reads the owner's version (one row) and then only what was written since.
+
+    Args:
+        store: bound to the formation.
+        max_bytes: the bound on all indexes together; the least recently used go first.
+    """
+
+    def __init__(self, store: MemoryStore, max_bytes: int = DEFAULT_BYTES) -> None:
+        self._store = store
+        self.max_bytes = max_bytes
+        self._entries: OrderedDict[UserId | None, _Entry] = OrderedDict()
+        self._lock = threading.Lock()
+        self._nbytes = 0
+
+    def index(self, user_id: UserId | None) -> MemoryIndex:
+        """The owner's index, as the store is now."""
+        with self._lock:
+            entry = self._entries.setdefault(user_id, _Entry())
+            self._entries.move_to_end(user_id)
+        with entry.lock:
+            self._refresh(user_id, entry)
+            index = entry.index
+        self._account(user_id, entry)
+        return index
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now."""
+        return self._nbytes
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def clear(self) -> None:
+        """Forgets every index."""
+        with self._lock:
+            self._entries.clear()
+            self._nbytes = 0
+
+    def _refresh(self, user_id: UserId | None, entry: _Entry) -> None:
+        versions = self._store.versions(user_id)
+        lost = entry.read.keys() - versions.keys()
+        purged = any(entry.read.get(owner, now.floor) < now.floor for owner, now in versions.items())
+        if lost or purged:
+            entry.index, entry.read = MemoryIndex(), {}
+        for owner, now in versions.items():
+            if entry.read.get(owner, 0) < now.version:
+                entry.index.put(self._store.since(owner, entry.read.get(owner, 0)))
+            entry.read[owner] = now.version
+
+    def _account(self, user_id: UserId | None, entry: _Entry) -> None:
+        with self._lock:
+            if self._entries.get(user_id) is not entry:
+                return
+            nbytes = entry.index.nbytes
+            self._nbytes += nbytes - entry.nbytes
+            entry.nbytes = nbytes
+            # The one in use stays, even if it alone is over the bound.
+            while self._nbytes > self.max_bytes and len(self._entries) > 1:
+                _, oldest = self._entries.popitem(last=False)
+                self._nbytes -= oldest.nbytes

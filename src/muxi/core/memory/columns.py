@@ -1,0 +1,72 @@
+"""A growable numpy array: appending a row costs the same at any length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+_SPARE = 8
+
+
+class Column:
+    """Values of one kind, one per row, in one block of memory.
+
+    Args:
+        dtype: numpy type of one number.
+        width: numbers per row; ``None`` for a plain column.
+    """
+
+    def __init__(self, dtype: DTypeLike, width: int | None = None) -> None:
+        self._block: NDArray[Any] = np.zeros((0,) if width is None else (0, width), dtype)
+        self._length = 0
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The rows as an array that shares our memory: valid until the column changes."""
+        return self._block[: self._length]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, with the spare room."""
+        return self._block.nbytes
+
+    def extend(self, count: int) -> None:
+        """Add rows of zeros at the end. The first ones take just the room they need."""
+        needed = self._length + count
+        if needed > len(self._block):
+            self._resize(max(needed, self._length + self._length // 2 + _SPARE))
+        self._block[self._length : needed] = 0
+        self._length = needed
+
+    def append(self, value: object) -> None:
+        """Add a row at the end."""
+        self.extend(1)
+        self._block[self._length - 1] = value
+
+    def insert(self, position: int, value: object) -> None:
+        """Add a row before ``position``; those behind it move up (one memory move)."""
+        self.append(value)
+        self._block[position + 1 : self._length] = self._block[position : self._length - 1]
+        self._block[position] = value
+
+    def delete(self, position: int) -> None:
+        """Take the row out; those behind it move down (one memory move)."""
+        self._block[position : self._length - 1] = self._block[position + 1 : self._length]
+        self._drop_last()
+
+    def move_last_to(self, position: int) -> None:
+        """Take the row out by putting the last one in its place."""
+        self._block[position] = self._block[self._length - 1]
+        self._drop_last()
+
+    def _drop_last(self) -> None:
+        self._length -= 1
+        if self._length * 4 + _SPARE < len(self._block):
+            self._resize(self._length * 2)
+
+    def _resize(self, rows: int) -> None:
+        block = np.zeros((rows, *self._block.shape[1:]), self._block.dtype)
+        block[: self._length] = self.values
+        self._block = block

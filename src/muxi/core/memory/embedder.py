@@ -1,0 +1,141 @@
+"""Gives memories their vectors, behind the answers.
+
+The memories without a vector are the queue: what a crash leaves is done at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from muxi.core.memory.store import EmbeddingSpace, MemoryStore
+from muxi.core.models.base import EmbeddingModel, Vectors
+from muxi.errors import EmbeddingMismatchError, ModelContextFullError, ModelError, StorageError
+
+BATCH = 64
+#: A text that does not fit is halved, but never below so many characters: then something else is wrong.
+SHORTEST_TEXT = 500
+FIRST_RETRY_S = 1.0
+LAST_RETRY_S = 60.0
+
+_log = logging.getLogger("muxi.memory")
+
+
+class Embedder:
+    """One background thread that embeds what waits.
+
+    Args:
+        store: bound to the formation.
+        model: makes the vectors.
+    """
+
+    def __init__(self, store: MemoryStore, model: EmbeddingModel) -> None:
+        self._store = store
+        self.model = model
+        self._woken = threading.Event()
+        self._closed = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """There is something to embed."""
+        self._idle.clear()
+        self._woken.set()
+        with self._lock:
+            if self._thread is None and not self._closed.is_set():
+                self._thread = threading.Thread(target=self._run, name="muxi-embedder", daemon=True)
+                self._thread.start()
+
+    def settled(self, timeout_s: float) -> bool:
+        """Waits until nothing is left to embed; False after the time-out (seconds)."""
+        return self._idle.wait(timeout_s)
+
+    def close(self) -> None:
+        """Stops after the batch under way; what is left waits in the store."""
+        self._closed.set()
+        self._woken.set()
+        with self._lock:
+            if self._thread is not None:
+                self._thread.join()
+
+    def check_space(self, vectors: Vectors) -> None:
+        """Makes sure that these vectors may stand beside those in the store.
+
+        Raises:
+            EmbeddingMismatchError: they are of another model or dimension.
+        """
+        made = EmbeddingSpace(self.model.name, int(vectors.shape[1]))
+        stored = self._store.claim_embedding_space(made)
+        if stored != made:
+            raise mismatch(stored, f"{made.model} with {made.dimension} dimensions")
+
+    def _run(self) -> None:
+        retry_s = FIRST_RETRY_S
+        with asyncio.Runner() as runner:
+            while not self._closed.is_set():
+                self._woken.clear()
+                try:
+                    while not self._closed.is_set() and runner.run(self._embed_batch()):
+                        retry_s = FIRST_RETRY_S
+                    self._settle()
+                except (ModelError, StorageError) as error:
+                    _log.warning("embedding failed (%s), next try in %g s", error.code, retry_s)
+                    self._closed.wait(retry_s)
+                    retry_s = min(2 * retry_s, LAST_RETRY_S)
+                    continue
+                self._woken.wait()
+
+    def _settle(self) -> None:
+        # Woken meanwhile: then there is more, and nobody may think that it is done.
+        if not self._woken.is_set():
+            self._idle.set()
+
+    async def _embed_batch(self) -> bool:
+        waiting = self._store.unembedded(BATCH)
+        if not waiting:
+            return False
+        vectors = await embed_fitting(self.model, [memory.text for memory in waiting])
+        self.check_space(vectors)
+        self._store.set_vectors(waiting, vectors, self.model.name)
+        return True
+
+
+async def embed_fitting(model: EmbeddingModel, texts: Sequence[str]) -> Vectors:
+    """The texts' vectors; of one that is longer than the model reads, its beginning's.
+
+    Raises:
+        ModelError: the model failed.
+    """
+    try:
+        return await model.embed(texts)
+    except ModelContextFullError:
+        if len(texts) > 1:
+            return np.concatenate([await embed_fitting(model, [text]) for text in texts])
+        if len(texts[0]) <= SHORTEST_TEXT:
+            raise
+        return await embed_fitting(model, [texts[0][: len(texts[0]) // 2]])
+
+
+def check_space(stored: EmbeddingSpace | None, model: str) -> None:
+    """Makes sure that a model may be used on a store.
+
+    Raises:
+        EmbeddingMismatchError: the store holds vectors of another model.
+    """
+    if stored is not None and stored.model != model:
+        raise mismatch(stored, model)
+
+
+def mismatch(stored: EmbeddingSpace, model: str) -> EmbeddingMismatchError:
+    return EmbeddingMismatchError(
+        f"The stored vectors are of {stored.model} ({stored.dimension} dimensions), the model set is {model}. "
+        "Set that model again, or run 'muxi db reembed' to make the vectors anew.",
+        stored=stored.model,
+        configured=model,
+    )

@@ -1,0 +1,177 @@
+"""Memories: what is remembered of a user, and found again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muxi.core.clock import Clock
+from muxi.core.memory.cache import DEFAULT_BYTES, IndexCache
+from muxi.core.memory.embedder import Embedder, embed_fitting
+from muxi.core.memory.store import MemoryStore
+from muxi.core.memory.types import NOTE, Hit, Memory
+from muxi.core.models.base import EmbeddingModel
+from muxi.core.paging import Page, checked_limit, page, read_cursor
+from muxi.core.text import checked_metadata, checked_text
+from muxi.core.threads import in_thread
+from muxi.errors import InvalidMemoryError, MemoryNotFoundError
+from muxi.ids import MemoryId, UserId, is_id, new_memory_id
+
+MAX_BATCH = 1000
+Keep = Callable[[Memory], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A memory to be stored.
+
+    Attributes:
+        text: what to remember.
+        metadata: the application's own; ``session`` names the conversation if ``session_id`` does not.
+        importance: 0 to 1.
+        session_id: the conversation it belongs to: neighbours in it are its context.
+        agent_id: the agent it was said to.
+        said_at: when it was said; now, if not told.
+    """
+
+    text: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    importance: float = 0.5
+    session_id: str = ""
+    agent_id: str = ""
+    said_at: datetime | None = None
+
+
+class Memories:
+    """The memories of one formation's users, and those it keeps without a user.
+
+    Args:
+        store: bound to the formation.
+        model: embeds texts.
+        clock: the time, in UTC.
+        cache_bytes: the bound on the indexes kept in memory.
+    """
+
+    def __init__(
+        self, store: MemoryStore, model: EmbeddingModel, clock: Clock, *, cache_bytes: int = DEFAULT_BYTES
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self.embedder = Embedder(store, model)
+        self.cache = IndexCache(store, cache_bytes)
+        self._dimension = 0
+
+    async def embed(self, text: str) -> NDArray[np.float32]:
+        """One text's vector.
+
+        Raises:
+            ModelError: the embedding model failed.
+            EmbeddingMismatchError: the stored vectors are of another model or dimension.
+        """
+        vectors = await embed_fitting(self.embedder.model, [text])
+        if vectors.shape[1] != self._dimension:
+            await in_thread(self.embedder.check_space, vectors)
+            self._dimension = vectors.shape[1]
+        vector: NDArray[np.float32] = vectors[0]
+        return vector
+
+    def search(
+        self,
+        user_id: UserId | None,
+        query: str,
+        vector: NDArray[np.float32] | None,
+        *,
+        limit: int = 10,
+        keep: Keep | None = None,
+    ) -> list[Hit]:
+        """What an owner's memories say about something, the best first.
+
+        Args:
+            user_id: whose; ``None`` for what is kept without a user.
+            query: the words.
+            vector: the query's embedding; ``None`` to go by words alone.
+            limit: how many hits.
+            keep: which memories count; all if not told.
+
+        Raises:
+            EmbeddingMismatchError: the vector has another dimension than the stored ones.
+        """
+        return self.cache.index(user_id).search(query, vector, limit=limit, now=self._clock(), keep=keep)
+
+    def add(
+        self,
+        user_id: UserId | None,
+        drafts: Sequence[Draft],
+        *,
+        channel: str = "api",
+        request_key: str | None = None,
+    ) -> list[Memory]:
+        """Remembers texts, all or none. Their vectors follow; by words they are found at once.
+
+        Args:
+            user_id: whose; ``None`` to keep them without a user.
+            drafts: 1 to 1,000.
+            channel: where they came from.
+            request_key: a second call with the same key returns what the first one stored.
+
+        Raises:
+            InvalidMemoryError: an empty text, an importance out of range, metadata that is not JSON.
+            MessageTooLargeError: a text over the limit.
+        """
+        if not 1 <= len(drafts) <= MAX_BATCH:
+            raise InvalidMemoryError(f"{len(drafts)} memories were given; 1 to {MAX_BATCH} can be stored at once.")
+        now = self._clock()
+        made = [self._made(user_id, draft, channel, now) for draft in drafts]
+        stored = self._store.add(made, request_key, self.embedder.model.name)
+        self.embedder.wake()
+        return stored
+
+    def newest(self, user_id: UserId | None, *, cursor: str | None = None, limit: int = 50) -> Page[Memory]:
+        """An owner's memories, newest first.
+
+        Raises:
+            InvalidCursorError: not a cursor of this list, or a limit out of range.
+        """
+        before = read_cursor(cursor, 1)[0] if cursor else "mem_~"
+        rows = self._store.newest(user_id, MemoryId(str(before)), checked_limit(limit) + 1)
+        return page(rows, limit, lambda last: [last.id])
+
+    def delete(self, user_id: UserId | None, memory_id: str) -> None:
+        """Forgets one memory.
+
+        Raises:
+            MemoryNotFoundError: there is none of this id, or it is somebody else's: the same answer.
+        """
+        if not is_id(memory_id, "mem") or not self._store.delete(user_id, MemoryId(memory_id)):
+            raise MemoryNotFoundError(f"There is no memory {memory_id[:64]!r}.")
+
+    def settled(self, timeout_s: float = 60.0) -> bool:
+        """Waits until every memory has its vector; False after the time-out (seconds)."""
+        return self.embedder.settled(timeout_s)
+
+    @staticmethod
+    def _made(user_id: UserId | None, draft: Draft, channel: str, now: datetime) -> Memory:
+        text = checked_text(draft.text, InvalidMemoryError)
+        metadata = checked_metadata(draft.metadata, InvalidMemoryError)
+        if not 0.0 <= draft.importance <= 1.0:  # also refuses NaN
+            raise InvalidMemoryError(f"importance is {draft.importance}; it must be 0 to 1.")
+        said_at = draft.said_at or now
+        return Memory(
+            id=new_memory_id(),
+            user_id=user_id,
+            text=text,
+            kind=NOTE,
+            importance=float(draft.importance),
+            channel=channel,
+            agent_id=draft.agent_id,
+            session_id=draft.session_id or str(metadata.get("session", "")),
+            seq=0,
+            said_at=said_at.astimezone(UTC) if said_at.tzinfo else said_at.replace(tzinfo=UTC),
+            created_at=now,
+            metadata=metadata,
+        )

@@ -1,0 +1,87 @@
+"""What memory needs of a store. A store is bound to one formation: nothing it returns is another's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muxi.core.memory.types import Memory
+from muxi.ids import MemoryId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """How far an owner's memories are.
+
+    Attributes:
+        version: counts writes.
+        floor: the count at the last deletion; what was read before it must be read anew.
+    """
+
+    version: int
+    floor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unembedded:
+    """A memory that waits for its vector."""
+
+    id: MemoryId
+    user_id: UserId | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpace:
+    """The model whose vectors a formation holds, and their dimension."""
+
+    model: str
+    dimension: int
+
+
+class MemoryStore(Protocol):
+    """Memories and their vectors. ``user_id=None`` means the formation's own, never everybody's."""
+
+    def versions(self, user_id: UserId | None) -> Mapping[UserId | None, Version]:
+        """Of each user that a canonical user is made of (more than one after a merge)."""
+
+    def since(self, owner: UserId | None, version: int) -> list[Memory]:
+        """What was written for exactly this owner after a version, vectors included."""
+
+    def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:
+        """Stores memories of one owner, all or none, and returns them with their ``seq``.
+
+        A ``request_key`` that has stored already returns what it stored then. ``seq`` 0 is replaced by the
+        owner's version at the write, so that later ones come later. ``model`` is the name of what made the vectors.
+        """
+
+    def newest(self, user_id: UserId | None, before: MemoryId, limit: int) -> list[Memory]:
+        """An owner's memories below an id, newest first."""
+
+    def delete(self, user_id: UserId | None, memory_id: MemoryId) -> bool:
+        """Deletes an owner's memory. False: this owner has none of that id."""
+
+    def unembedded(self, limit: int) -> list[Unembedded]:
+        """The oldest memories without a vector, of all owners."""
+
+    def of_other_models(self, model: str, after: MemoryId, limit: int) -> list[Unembedded]:
+        """Memories above an id without a vector of this model, of all owners, by id."""
+
+    def count_of_other_models(self, model: str) -> int:
+        """How many memories have no vector of this model."""
+
+    def set_vectors(self, of: Sequence[Unembedded], vectors: NDArray[np.float32], model: str) -> None:
+        """Gives memories their vectors, all or none; deleted ones stay deleted."""
+
+    def embedding_space(self) -> EmbeddingSpace | None:
+        """The formation's, or ``None`` before its first vector."""
+
+    def claim_embedding_space(self, space: EmbeddingSpace) -> EmbeddingSpace:
+        """Sets it if there is none, and returns what holds now."""
+
+    def change_embedding_space(self, space: EmbeddingSpace) -> None:
+        """Sets it, whatever it was."""

@@ -1,0 +1,66 @@
+"""The words of remembering: a memory, and a hit of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muxi.ids import MemoryId, UserId
+
+#: What a user said in a conversation; written by every chat turn.
+SAID = "said"
+#: What an application stored on purpose.
+NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One remembered text.
+
+    Attributes:
+        id: ``mem_...``; sorts by the time it was stored.
+        user_id: whose it is; ``None`` is the formation's own, stored without a user.
+        text: what is remembered.
+        kind: `SAID` or `NOTE`.
+        importance: 0 to 1; 0.5 unless told.
+        channel: where it came from (the identifier's type, or ``"api"``).
+        agent_id: the agent it was said to; empty if none.
+        session_id: the conversation it belongs to: neighbours in it are its context. May be empty.
+        seq: its place in that conversation; memories of one session are ordered by (seq, id).
+        said_at: when it was said, in UTC.
+        created_at: when it was stored, in UTC.
+        metadata: the application's own, found again by `filter_metadata`.
+        vector: its embedding, L2-normalised float32; ``None`` until it is embedded.
+    """
+
+    id: MemoryId
+    user_id: UserId | None
+    text: str
+    kind: str
+    importance: float
+    channel: str
+    agent_id: str
+    session_id: str
+    seq: int
+    said_at: datetime
+    created_at: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    vector: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A found memory. A higher score is a better match; scores compare within one search only."""
+
+    memory: Memory
+    score: float
+
+    @property
+    def text(self) -> str:
+        """The memory's text."""
+        return self.memory.text

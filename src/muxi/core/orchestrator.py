@@ -1,0 +1,212 @@
+"""The documented names, each a line or two above the recipe or service that does the work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from platformdirs import user_data_path
+
+from muxi.core.agents.types import Agent
+from muxi.core.chat import reply as recipe
+from muxi.core.chat.search import add_to_buffer, search
+from muxi.core.chat.types import Piece, Reply, Turn
+from muxi.core.formation import Formation
+from muxi.core.identity.types import IdentifierInput, LinkedIdentifier, User
+from muxi.core.memory.buffer import BufferMemory
+from muxi.core.memory.types import Hit
+from muxi.core.models.base import ChatModel
+from muxi.core.threads import in_thread
+from muxi.ids import MessageId
+from muxi.settings import FormationSettings
+
+
+class Orchestrator:
+    """Agents that know each user on every channel.
+
+    Alone it works as it is: one SQLite file in the user's data directory, local embeddings, and an honest
+    chat model that quotes what it remembers.
+
+    Args:
+        buffer_memory: how much of a session goes into the prompt, and what embeds texts.
+        chat_model: answers for agents without a model of their own; `QuoteModel` if not told.
+        data_dir: where the database file is kept; the user's data directory if not told.
+        settings: everything else that can be set.
+        formation: one that is open already; then it decides all the above, and stays open when this is closed.
+
+    Raises:
+        StorageError: the database cannot be opened.
+        EmbeddingMismatchError: its vectors are of another model.
+    """
+
+    def __init__(
+        self,
+        buffer_memory: BufferMemory | None = None,
+        *,
+        chat_model: ChatModel | None = None,
+        data_dir: str | Path | None = None,
+        settings: FormationSettings | None = None,
+        formation: Formation | None = None,
+    ) -> None:
+        self._owned = formation is None
+        self.formation = formation or Formation.open(
+            settings or FormationSettings(),
+            Path(data_dir) if data_dir else user_data_path("muxi"),
+            chat_model=chat_model,
+            embedding_model=buffer_memory.model if buffer_memory else None,
+        )
+        if buffer_memory:
+            self.formation.buffer = buffer_memory
+
+    async def chat(
+        self,
+        message: str,
+        agent_name: str | None = None,
+        user_id: IdentifierInput | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> str:
+        """The answer to a message, as text. Arguments and errors as `reply`."""
+        return (await self.reply(message, agent_name, user_id, session_id, metadata)).text
+
+    async def reply(
+        self,
+        message: str,
+        agent_name: str | None = None,
+        user_id: IdentifierInput | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """The answer to a message, with what it rests on. The exchange is remembered, whole or not at all.
+
+        Args:
+            message: what was said.
+            agent_name: who should answer; the user's default agent, else the formation's.
+            user_id: whoever says it, by any identifier: ``"alice@acme.com"``, ``42``, ``("U98765ABC", "slack")`` or
+                a ``usr_`` id.
+            session_id: a ``ses_`` id, or the application's own name of a conversation; else the identifier's default.
+            metadata: kept with the message.
+
+        Raises:
+            MuxiError: as `muxi.core.chat.reply.reply`.
+        """
+        return await recipe.reply(self.formation, Turn(message, user_id, session_id, agent_name, metadata or {}))
+
+    async def chat_stream(
+        self,
+        message: str,
+        agent_name: str | None = None,
+        user_id: IdentifierInput | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[str]:
+        """The answer's pieces as they are written. Stopping early stops the model, and nothing is stored."""
+        turn = Turn(message, user_id, session_id, agent_name, metadata or {})
+        async with aclosing(recipe.stream(self.formation, turn)) as parts:
+            async for part in parts:
+                if isinstance(part, Piece):
+                    yield part.text
+
+    def create_agent(
+        self,
+        agent_id: str,
+        model: ChatModel | None = None,
+        system_message: str = "",
+        user_id: IdentifierInput | None = None,
+        set_as_default: bool = False,
+    ) -> Agent:
+        """Makes an agent: shared, or with ``user_id`` one user's own and invisible to everybody else.
+
+        Raises:
+            AgentExistsError: the name is taken.
+            AgentNotFoundError: the name cannot be one.
+        """
+        owner = self.formation.identities.resolve(user_id).id if user_id is not None else None
+        agent = Agent(agent_id, model or self.formation.chat_model, system_message, owner)
+        return self.formation.agents.add(agent, set_as_default=set_as_default)
+
+    def get_user_agents(self, user_id: IdentifierInput) -> list[Agent]:
+        """A user's own agents, by name; none for a user nobody knows."""
+        user = self.formation.identities.find(user_id)
+        return self.formation.agents.of(user.id) if user else []
+
+    def set_user_default_agent(self, user_id: IdentifierInput, agent_id: str) -> Agent:
+        """Makes an agent the one that answers this user unless told otherwise; survives a restart.
+
+        Raises:
+            AgentNotFoundError: no such agent, or it is somebody else's.
+        """
+        return self.formation.agents.set_default(self.formation.identities.resolve(user_id).id, agent_id)
+
+    async def add_to_buffer_memory(self, message: str, metadata: Mapping[str, Any] | None = None) -> MessageId:
+        """Stores one message as if it had been said. Metadata and errors as `muxi.core.chat.search.add_to_buffer`."""
+        return await in_thread(add_to_buffer, self.formation, message, metadata or {})
+
+    async def search_memory(
+        self,
+        query: str,
+        agent_id: str | None = None,
+        use_long_term: bool = False,
+        filter_metadata: Mapping[str, Any] | None = None,
+        limit: int = 10,
+    ) -> list[Hit]:
+        """What was said about something: in the recent messages of each session, or in everything remembered.
+
+        Args:
+            query: in words.
+            agent_id: only what was said to this agent.
+            use_long_term: search everything remembered.
+            filter_metadata: ``user_id`` says whose; without it, what was stored without a user and never anybody's
+                own. ``conversation_id`` or ``session_id`` name a session. Other keys must match the metadata.
+            limit: at most so many hits.
+
+        Raises:
+            MuxiError: as `muxi.core.chat.search.search`.
+        """
+        where = dict(filter_metadata or {})
+        user = where.pop("user_id", None)
+        return await search(
+            self.formation, query, user=user, agent_id=agent_id, long_term=use_long_term, where=where, limit=limit
+        )
+
+    def clear_memory(self, agent_id: str | None = None, user_id: IdentifierInput | None = None) -> int:
+        """Empties the buffer of a user (of one agent's messages, or of all). The log and long-term memories stay.
+
+        Without ``user_id``: of what was stored without a user. Returns how many sessions were touched.
+        """
+        user = self.formation.identities.find(user_id) if user_id is not None else None
+        if user_id is not None and user is None:
+            return 0
+        return self.formation.sessions.clear_buffer(user.id if user else None, agent_id or "")
+
+    def associate_user_identifiers(
+        self, identifiers: list[IdentifierInput], user_id: IdentifierInput | None = None
+    ) -> User:
+        """Links identifiers to one user, all or none. As `muxi.core.identity.service.Identities.associate`."""
+        return self.formation.identities.associate(identifiers, user_id)
+
+    def get_user_identifiers(self, user_id: IdentifierInput) -> list[LinkedIdentifier]:
+        """Every identifier of a user. As `muxi.core.identity.service.Identities.identifiers`."""
+        return self.formation.identities.identifiers(user_id)
+
+    def unlink_user_identifier(
+        self, identifier: IdentifierInput, user_id: IdentifierInput | None = None, force: bool = False
+    ) -> User:
+        """Takes an identifier from its user. As `muxi.core.identity.service.Identities.unlink`."""
+        return self.formation.identities.unlink(identifier, user_id, force=force)
+
+    def close(self) -> None:
+        """Closes the formation, unless it was handed in open."""
+        if self._owned:
+            self.formation.close()
+
+    def __enter__(self) -> Orchestrator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""Will hold export, erasure and retention of everything known of a user."""

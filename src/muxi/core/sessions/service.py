@@ -1,0 +1,127 @@
+"""Sessions: conversations, kept apart even where the user is one."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from muxi.core.clock import Clock
+from muxi.core.paging import Page, checked_limit, page, read_cursor
+from muxi.core.sessions.store import SessionStore
+from muxi.core.sessions.types import Message, Session, WindowMessage
+from muxi.errors import InvalidCursorError, SessionNotFoundError
+from muxi.ids import SessionId, UserId, is_id, new_session_id
+
+MAX_NAME = 255
+
+
+class Sessions:
+    """The conversations of one formation.
+
+    Args:
+        store: bound to the formation.
+        clock: the time, in UTC.
+    """
+
+    def __init__(self, store: SessionStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def enter(
+        self, user_id: UserId | None, session: str | None = None, *, channel: str = "", spoken_to: str = ""
+    ) -> Session:
+        """The session a message belongs to.
+
+        Args:
+            user_id: whose it has to be; ``None`` for what is kept without a user.
+            session: a ``ses_`` id, which must be this user's; or the application's own name of a conversation,
+                made if the user has none of that name; or ``None`` for the default session of ``spoken_to``.
+            channel: kept with a session that is made.
+            spoken_to: the identifier the user came by, in normal form: each has its own default session.
+
+        Raises:
+            SessionNotFoundError: a ``ses_`` id that this user does not have, or a name that cannot be one.
+        """
+        if session is None:
+            return self._make(user_id, "identifier", spoken_to, "", channel)
+        if is_id(session, "ses"):
+            return self.get(user_id, session)
+        if not session.strip() or len(session) > MAX_NAME or session.startswith("ses_") or not session.isprintable():
+            raise SessionNotFoundError(f"There is no session {session[:MAX_NAME]!r}, and none can be named so.")
+        return self._make(user_id, "name", session, session, channel)
+
+    def find(self, user_id: UserId | None, session: str) -> Session | None:
+        """A user's session by id or by the application's own name, or ``None``: looking makes none."""
+        if is_id(session, "ses"):
+            return self._store.find(user_id, SessionId(session))
+        return self._store.find_by_key(user_id, _key("name", session))
+
+    def get(self, user_id: UserId | None, session_id: str) -> Session:
+        """A session of this user.
+
+        Raises:
+            SessionNotFoundError: there is none of this id, or it is somebody else's: the same answer.
+        """
+        found = self._store.find(user_id, SessionId(session_id)) if is_id(session_id, "ses") else None
+        if found is None:
+            raise SessionNotFoundError(f"There is no session {session_id[:MAX_NAME]!r}.")
+        return found
+
+    def newest(self, user_id: UserId, *, cursor: str | None = None, limit: int = 50) -> Page[Session]:
+        """A user's sessions, the last used first.
+
+        Args:
+            user_id: whose.
+            cursor: `Page.next_cursor` of the page before; ``None`` for the first.
+            limit: how many, 1 to 200.
+
+        Raises:
+            InvalidCursorError: not a cursor of this list, or a limit out of range.
+        """
+        last_at, last_id = read_cursor(cursor, 2) if cursor else ["9999-12-31T00:00:00+00:00", "~"]
+        try:
+            before = datetime.fromisoformat(str(last_at)).astimezone(UTC)
+        except ValueError as error:
+            raise InvalidCursorError(f"{cursor!r} is not a cursor of this list.") from error
+        rows = self._store.newest(user_id, (before, SessionId(str(last_id))), checked_limit(limit) + 1)
+        return page(rows, limit, lambda last: [last.last_at.isoformat(), last.id])
+
+    def messages(
+        self, user_id: UserId | None, session_id: str, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[Message]:
+        """A session's messages, newest first.
+
+        Raises:
+            SessionNotFoundError: as `get`.
+            InvalidCursorError: not a cursor of this list, or a limit out of range.
+        """
+        session = self.get(user_id, session_id)
+        before = read_cursor(cursor, 1)[0] if cursor else 2**62
+        if not isinstance(before, int) or isinstance(before, bool) or not 0 <= before <= 2**62:
+            raise InvalidCursorError(f"{cursor!r} is not a cursor of this list.")
+        rows = self._store.messages(session.id, before, checked_limit(limit) + 1)
+        return page(rows, limit, lambda last: [last.seq])
+
+    def buffer(self, session: Session, size: int) -> list[tuple[str, str]]:
+        """The newest ``size`` messages of a session that were not cleared, as (role, text), oldest first."""
+        return self._store.buffer(session.id, size) if session.messages else []
+
+    def windows(self, user_id: UserId | None, size: int) -> list[WindowMessage]:
+        """The searchable window, ``size`` messages, of each of an owner's sessions."""
+        return self._store.windows(user_id, size)
+
+    def clear_buffer(self, user_id: UserId | None, agent_id: str = "") -> int:
+        """Takes an owner's messages out of the buffer, of one agent or of all. The log and the memories stay.
+
+        Returns:
+            How many sessions were touched.
+        """
+        return self._store.clear(user_id, agent_id)
+
+    def _make(self, user_id: UserId | None, kind: str, of: str, name: str, channel: str) -> Session:
+        return self._store.enter(user_id, new_session_id(), _key(kind, of), name, channel, self._clock())
+
+
+def _key(kind: str, of: str) -> str:
+    # As JSON, so that no two pairs read the same.
+    return json.dumps([kind, of], ensure_ascii=False)

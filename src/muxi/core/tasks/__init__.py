@@ -1,0 +1,1 @@
+"""Will hold what is done later for a user: scheduled tasks."""

@@ -1,0 +1,37 @@
+"""Public ids: a prefix that says what it is, and a TypeID suffix (26 characters, sortable by time)."""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+
+from typeid import TypeID
+
+UserId = NewType("UserId", str)
+SessionId = NewType("SessionId", str)
+MessageId = NewType("MessageId", str)
+MemoryId = NewType("MemoryId", str)
+
+# TypeID: 26 characters of Crockford base32, the first at most 7 (128 bits).
+_FORM = re.compile(r"(?:usr|ses|msg|mem)_[0-7][0-9a-hjkmnp-tv-z]{25}")
+
+
+def new_user_id() -> UserId:
+    return UserId(str(TypeID(prefix="usr")))
+
+
+def new_session_id() -> SessionId:
+    return SessionId(str(TypeID(prefix="ses")))
+
+
+def new_message_id() -> MessageId:
+    return MessageId(str(TypeID(prefix="msg")))
+
+
+def new_memory_id() -> MemoryId:
+    return MemoryId(str(TypeID(prefix="mem")))
+
+
+def is_id(value: str, prefix: str) -> bool:
+    """Whether ``value`` has the form of a public id with this prefix (it may still not exist)."""
+    return value.startswith(prefix + "_") and _FORM.fullmatch(value) is not None

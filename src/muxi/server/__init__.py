@@ -1,0 +1,1 @@
+"""The HTTP server: routes, their schemas, keys and problem documents."""

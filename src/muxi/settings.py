@@ -1,0 +1,134 @@
+"""What can be set, as one frozen object made at the door and handed down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+FORMATION_ID = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class BufferSettings(_Section):
+    """The recent messages of a session."""
+
+    max_size: int = Field(10, ge=1, le=1000, description="messages of the session that go into the prompt")
+    multiplier: int = Field(10, ge=1, le=1000, description="max_size x multiplier messages of each session are searchable")
+
+
+class PersistentSettings(_Section):
+    """Where everything is kept."""
+
+    provider: Literal["sqlite", "postgres"] = Field(
+        "sqlite", description="one file, or a server for many processes and machines"
+    )
+    connection_string: SecretStr | None = Field(
+        None, description="a path for sqlite (default: muxi.db in the data directory), postgresql://... for postgres"
+    )
+    pool_size: int = Field(20, ge=1, le=1000, description="connections to Postgres at most")
+
+    @model_validator(mode="after")
+    def _postgres_needs_an_address(self) -> PersistentSettings:
+        address = self.connection_string.get_secret_value() if self.connection_string else ""
+        if (self.provider == "postgres") != address.startswith(("postgresql://", "postgres://")):
+            raise ValueError("provider postgres goes with a connection_string postgresql://..., sqlite with a path or none")
+        return self
+
+
+class MemorySettings(_Section):
+    """What is remembered, and how much of it is kept at hand."""
+
+    buffer: BufferSettings = BufferSettings()
+    persistent: PersistentSettings = PersistentSettings()
+    cache_mb: int = Field(128, ge=1, description="bound on the recall indexes kept in memory, in MiB")
+
+
+class ModelSettings(_Section):
+    """A model."""
+
+    provider: Literal["quote", "local", "openai"] = Field(description="what runs it")
+    model: str = Field("", description="its name at the provider; needed for openai")
+    api_key: SecretStr | None = Field(None, description="OPENAI_API_KEY if not set")
+    base_url: str | None = Field(None, description="any OpenAI-compatible server; OPENAI_BASE_URL if not set")
+    timeout: float = Field(60.0, gt=0, description="seconds")
+
+    @model_validator(mode="after")
+    def _openai_needs_a_model(self) -> ModelSettings:
+        if self.provider == "openai" and not self.model:
+            raise ValueError("provider openai needs the name of a model")
+        return self
+
+
+class ChatModelSettings(ModelSettings):
+    """What answers."""
+
+    provider: Literal["quote", "openai"] = Field(
+        "quote", description="quote repeats what was told, honestly; openai is any OpenAI-compatible server"
+    )
+
+
+class EmbeddingModelSettings(ModelSettings):
+    """What makes vectors."""
+
+    provider: Literal["local", "openai"] = Field(
+        "local", description="local runs offline in this process; openai is any OpenAI-compatible server"
+    )
+
+
+class ModelsSettings(_Section):
+    """The models a formation uses unless told otherwise."""
+
+    chat: ChatModelSettings = ChatModelSettings()
+    embedding: EmbeddingModelSettings = EmbeddingModelSettings()
+
+
+class AgentSettings(_Section):
+    """A shared agent."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="its name")
+    system_message: str = Field("", description="what it is told before every conversation")
+    model: ChatModelSettings | None = Field(None, description="models.chat if not set")
+    default: bool = Field(False, description="answers unless another is named; the first agent if none says so")
+
+
+class KeySettings(_Section):
+    """The keys of the server; made at the first start if not set."""
+
+    client_key: SecretStr | None = Field(None, min_length=16, description="opens everything but administration")
+    admin_key: SecretStr | None = Field(None, min_length=16, description="opens everything")
+
+
+class IdentitySettings(_Section):
+    """Who an identifier means."""
+
+    cache_ttl: float = Field(3600.0, ge=0, description="seconds that a resolved identifier is remembered")
+
+
+class FormationSettings(_Section):
+    """One formation: the contents of a formation.yaml."""
+
+    id: str = Field("default", pattern=FORMATION_ID, description="its name, also in /api/{id}/v1/...")
+    memory: MemorySettings = MemorySettings()
+    models: ModelsSettings = ModelsSettings()
+    agents: tuple[AgentSettings, ...] = ()
+    keys: KeySettings = KeySettings()
+    identity: IdentitySettings = IdentitySettings()
+
+    @model_validator(mode="after")
+    def _agents_are_told_apart(self) -> FormationSettings:
+        names = [agent.id for agent in self.agents]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"agents: the id {twice[0]!r} is there twice; each agent needs its own")
+        if len(defaults := [agent.id for agent in self.agents if agent.default]) > 1:
+            raise ValueError(f"agents: {' and '.join(defaults)} are both the default; only one can be")
+        return self
+
+    def database(self, data_dir: Path) -> str | Path:
+        """The address of the database: as set, else ``muxi.db`` in the data directory."""
+        address = self.memory.persistent.connection_string
+        return address.get_secret_value() if address else data_dir / "muxi.db"

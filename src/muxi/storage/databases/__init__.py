@@ -1,0 +1,1 @@
+"""What differs between the databases: connections, transactions, locks, error texts."""

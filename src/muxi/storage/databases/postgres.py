@@ -1,0 +1,132 @@
+"""Postgres: pooled connections, reads in autocommit, writes in transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from aiosql.adapters.pyformat import PyFormatAdapter
+from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.json import JsonbDumper
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from muxi.errors import (
+    SettingsError,
+    StorageBusyError,
+    StorageCorruptError,
+    StorageError,
+    StorageFullError,
+    StorageReadOnlyError,
+    StorageUnavailableError,
+)
+
+POOL_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5
+# Any number will do as long as every process takes the same one.
+MIGRATION_LOCK = 0x6D757869
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class PostgresDatabase:
+    """A pool of connections to one Postgres database."""
+
+    dialect = "postgres"
+    adapter = PyFormatAdapter
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self.shown = _shown(url)
+        self._pool = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=pool_size,
+            timeout=POOL_TIMEOUT_S,
+            kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S},
+            configure=_configure,
+            open=False,
+        )
+        with self._translated():
+            # One plain connection first: the pool would hide why it cannot connect.
+            psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S).close()
+            self._pool.open()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection for reading; each statement is its own transaction."""
+        with self._translated(), self._pool.connection() as conn:
+            yield conn
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A write transaction: committed at the end, rolled back on any exception."""
+        with self._translated(), self._pool.connection() as conn, conn.transaction():
+            yield conn
+
+    def lock_migrations(self, conn: Connection) -> None:
+        """Held to the end of the transaction: other processes wait, then find nothing left to do."""
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+
+    def lock_values(self, conn: Connection, formation_id: str, values: list[str]) -> None:
+        """Makes whoever wants to link one of these values wait for the end of this transaction.
+
+        One order for all, so that two callers cannot wait for each other.
+        """
+        conn.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(v, hashtextextended(%s, 0))) FROM unnest(%s::text[]) v",
+            (formation_id, sorted(set(values))),
+        )
+
+    def ping(self) -> None:
+        """Raises `StorageUnavailableError` if the server does not answer."""
+        with self.connection() as conn:
+            conn.execute("SELECT 1")
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (psycopg.Error, PoolTimeout) as error:
+            lost = _translate(error, self.shown)
+            if isinstance(lost, StorageUnavailableError) and not self._pool.closed:
+                # After a restart of the server every idle connection is dead: without this each would fail once.
+                self._pool.check()
+            raise lost from error
+
+
+def _configure(conn: Connection) -> None:
+    conn.adapters.register_dumper(dict, JsonbDumper)
+    conn.execute("SET TIME ZONE 'UTC'")
+
+
+def _shown(url: str) -> str:
+    """Host and database: a connection string holds a password and is never shown."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise SettingsError(
+            "connection_string is not a Postgres connection string. Use postgresql://user:password@host:5432/database."
+        ) from error
+    return f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
+
+
+def _translate(error: Exception, shown: str) -> StorageError:
+    match error:
+        case pg.ReadOnlySqlTransaction() | pg.InsufficientPrivilege():
+            return StorageReadOnlyError(f"Postgres at {shown} refused to write: read-only, or no privilege.")
+        case pg.DiskFull():
+            return StorageFullError(f"The disk of Postgres at {shown} is full. Nothing was stored; free some space.")
+        case pg.DataCorrupted() | pg.IndexCorrupted():
+            return StorageCorruptError(f"Postgres at {shown} found corrupted data. Restore it from a backup.")
+        case pg.LockNotAvailable() | pg.DeadlockDetected() | pg.SerializationFailure() | pg.QueryCanceled():
+            return StorageBusyError(f"Postgres at {shown} is busy with the same rows. Try again.")
+        case PoolTimeout():
+            return StorageBusyError(f"No connection to Postgres at {shown} came free in {POOL_TIMEOUT_S:g} s.")
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            return StorageUnavailableError(f"Postgres at {shown} cannot be reached. Check that it runs.")
+    return StorageError(f"Postgres at {shown} refused a statement ({type(error).__name__}).")

@@ -1,0 +1,158 @@
+"""SQLite: one file, many readers, one writer at a time."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from aiosql.adapters.generic import GenericAdapter
+
+from muxi.errors import (
+    StorageBusyError,
+    StorageCorruptError,
+    StorageError,
+    StorageFullError,
+    StorageReadOnlyError,
+    StorageUnavailableError,
+)
+
+BUSY_TIMEOUT_S = 10.0
+
+# A converter sees bytes and the declared type's name; registered once for the process, used only by
+# connections that ask for declared types.
+sqlite3.register_converter("timestamptz", lambda raw: datetime.fromisoformat(raw.decode()))
+sqlite3.register_converter("jsonb", lambda raw: json.loads(raw))
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, datetime):
+        # Microseconds always written, so that text order is time order.
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+class _Cursor(sqlite3.Cursor):
+    """Takes the same Python values as the Postgres driver, without the process-wide adapters of sqlite3."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Self:
+        if isinstance(parameters, dict):
+            parameters = {name: _stored(value) for name, value in parameters.items()}
+        return super().execute(sql, parameters)
+
+
+class _Adapter(GenericAdapter):
+    def _cursor(self, conn: sqlite3.Connection) -> sqlite3.Cursor:
+        return conn.cursor(_Cursor)
+
+
+class SqliteDatabase:
+    """Connections to one SQLite file: one a thread, and a lock that lets one thread write at a time."""
+
+    dialect = "sqlite"
+    adapter = _Adapter
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._writing = threading.Lock()
+        self._opened: list[sqlite3.Connection] = []
+        self._opening = threading.Lock()
+        self._closed = False
+        with translated(path):
+            self._connect()
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading; each statement is its own transaction."""
+        with translated(self.path):
+            yield self._connect()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: committed at the end, rolled back on any exception."""
+        with translated(self.path), self._writing:
+            conn = self._connect()
+            conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield conn
+                conn.execute("COMMIT")
+            finally:
+                # Not "except": a KeyboardInterrupt or a failed COMMIT must not leave the transaction open either.
+                if conn.in_transaction:
+                    conn.execute("ROLLBACK")
+
+    def lock_migrations(self, conn: Any) -> None:
+        """The write transaction is the lock."""
+
+    def lock_values(self, conn: Any, formation_id: str, values: list[str]) -> None:
+        """The write transaction is the lock."""
+
+    def ping(self) -> None:
+        """Raises `StorageError` if the file cannot be read."""
+        with self.connection() as conn:
+            conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+    def close(self) -> None:
+        with self._opening:
+            self._closed = True
+            for conn in self._opened:
+                conn.close()
+            self._opened.clear()
+
+    def _connect(self) -> sqlite3.Connection:
+        conn: sqlite3.Connection | None = getattr(self._local, "conn", None)
+        if conn is None or self._closed:
+            conn = self._local.conn = self._open()
+        return conn
+
+    def _open(self) -> sqlite3.Connection:
+        with self._opening:
+            if self._closed:
+                raise StorageUnavailableError(f"The store at {self.path} is closed. Open it again.")
+            conn = sqlite3.connect(
+                self.path,
+                timeout=BUSY_TIMEOUT_S,
+                isolation_level=None,
+                detect_types=sqlite3.PARSE_DECLTYPES,
+                check_same_thread=False,  # closed by the thread that closes the store
+                cached_statements=256,
+            )
+            self._opened.append(conn)
+        conn.execute("PRAGMA journal_mode = WAL")
+        # A power cut may lose the last transactions but never corrupts; a killed process loses nothing.
+        conn.execute("PRAGMA synchronous = NORMAL")
+        conn.execute("PRAGMA foreign_keys = ON")
+        return conn
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turns what sqlite3 raises into errors of muxi."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translate(error, path) from error
+
+
+def _translate(error: sqlite3.Error, path: Path) -> StorageError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    match code:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StorageBusyError(f"{path} is locked by another process for {BUSY_TIMEOUT_S:g} s. Try again.")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return StorageReadOnlyError(f"{path} cannot be written. Give this process write access to file and folder.")
+        case sqlite3.SQLITE_FULL:
+            return StorageFullError(f"The disk that holds {path} is full. Nothing was stored; free some space.")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return StorageCorruptError(f"{path} is not a sound SQLite database. Restore it from a backup.")
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR:
+            return StorageUnavailableError(f"{path} cannot be opened or read. Check that its folder exists.")
+    return StorageError(f"The database at {path} refused a statement ({type(error).__name__}).")

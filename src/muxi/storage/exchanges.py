@@ -1,0 +1,85 @@
+"""Whole exchanges in SQL: messages and what is remembered of them, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from muxi.core.chat.types import Answered, Exchange
+from muxi.core.memory.types import Memory
+from muxi.ids import UserId
+from muxi.storage import queries
+from muxi.storage.databases.base import Database
+from muxi.storage.memory import insert_memory, move_version
+
+
+class _StoredBeforeError(Exception):
+    """Rolls the transaction back: a request of this key has stored its exchange already."""
+
+    def __init__(self, answered: Answered) -> None:
+        self.answered = answered
+
+
+class SqlExchangeStore:
+    """`muxi.core.chat.store.ExchangeStore` on SQLite and Postgres."""
+
+    def __init__(self, database: Database, formation_id: str) -> None:
+        self._database = database
+        self._formation_id = formation_id
+        self._sessions = queries.load(database, "sessions")
+        self._memory = queries.load(database, "memory")
+
+    def save(self, exchange: Exchange, model: str) -> Answered | None:
+        try:
+            with self._database.transaction() as conn:
+                self._store(conn, exchange, model)
+        except _StoredBeforeError as stored:
+            return stored.answered
+        return None
+
+    def answered(self, user_id: UserId, request_key: str) -> Answered | None:
+        with self._database.connection() as conn:
+            return self._answered(conn, user_id, request_key)
+
+    def _answered(self, conn: Any, user_id: UserId, request_key: str) -> Answered | None:
+        row = self._sessions.answered(conn, formation_id=self._formation_id, user_id=user_id, request_key=request_key)
+        return Answered(row[4], row[0], row[1], row[2], row[3]) if row else None
+
+    def _store(self, conn: Any, exchange: Exchange, model: str) -> None:
+        # The session's row first: turns of one session, and repeats of one request, wait for each other here.
+        following = self._sessions.reserve_seq(
+            conn,
+            formation_id=self._formation_id,
+            session_id=exchange.session.id,
+            count=len(exchange.messages),
+            now=exchange.now,
+        )
+        if exchange.request_key and exchange.user_id:
+            stored = self._answered(conn, exchange.user_id, exchange.request_key)
+            if stored:
+                raise _StoredBeforeError(stored)
+        first = following - len(exchange.messages)
+        self._add_messages(conn, exchange, first)
+        if exchange.memory:
+            self._remember(conn, replace(exchange.memory, seq=first), model)
+
+    def _add_messages(self, conn: Any, exchange: Exchange, first: int) -> None:
+        for place, message in enumerate(exchange.messages):
+            self._sessions.add_message(
+                conn,
+                formation_id=self._formation_id,
+                session_id=exchange.session.id,
+                seq=first + place,
+                id=message.id,
+                user_id=exchange.user_id,
+                role=message.role,
+                text=message.text,
+                agent_id=message.agent_id,
+                metadata=dict(message.metadata),
+                created_at=exchange.now,
+                request_key=exchange.request_key if place == 0 else None,
+            )
+
+    def _remember(self, conn: Any, memory: Memory, model: str) -> None:
+        version = move_version(self._memory, conn, self._formation_id, memory.user_id, 1)
+        insert_memory(self._memory, conn, self._formation_id, memory, version, model, None)

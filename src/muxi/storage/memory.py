@@ -1,0 +1,174 @@
+"""Memories and their vectors in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muxi.core.memory.store import EmbeddingSpace, Unembedded, Version
+from muxi.core.memory.types import Memory
+from muxi.ids import MemoryId, UserId
+from muxi.storage import queries
+from muxi.storage.databases.base import Database
+from muxi.storage.vectors import read_vector, write_vector
+
+
+class SqlMemoryStore:
+    """`muxi.core.memory.store.MemoryStore` on SQLite and Postgres."""
+
+    def __init__(self, database: Database, formation_id: str) -> None:
+        self._database = database
+        self._formation_id = formation_id
+        self._sql = queries.load(database, "memory")
+        self._formations = queries.load(database, "formations")
+
+    def versions(self, user_id: UserId | None) -> dict[UserId | None, Version]:
+        with self._database.connection() as conn:
+            if user_id is None:
+                rows = self._sql.memory_versions_without_user(conn, formation_id=self._formation_id)
+            else:
+                rows = self._sql.memory_versions(conn, formation_id=self._formation_id, user_id=user_id)
+            return {owner: Version(version, floor) for owner, version, floor in rows}
+
+    def since(self, owner: UserId | None, version: int) -> list[Memory]:
+        key = {"formation_id": self._formation_id, "version": version}
+        with self._database.connection() as conn:
+            if owner is None:
+                rows = self._sql.memories_since_without_user(conn, **key)
+            else:
+                rows = self._sql.memories_since(conn, **key, user_id=owner)
+            return [_memory(row) for row in rows]
+
+    def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:
+        owner = memories[0].user_id
+        with self._database.transaction() as conn:
+            last = move_version(self._sql, conn, self._formation_id, owner, len(memories))
+            if request_key is not None and (stored := self._of_request(conn, owner, request_key)):
+                return stored
+            versions = range(last - len(memories) + 1, last + 1)
+            added = [replace(m, seq=m.seq or version) for m, version in zip(memories, versions, strict=True)]
+            for memory, version in zip(added, versions, strict=True):
+                insert_memory(self._sql, conn, self._formation_id, memory, version, model, request_key)
+        return added
+
+    def newest(self, user_id: UserId | None, before: MemoryId, limit: int) -> list[Memory]:
+        key = {"formation_id": self._formation_id, "before": before, "limit": limit}
+        with self._database.connection() as conn:
+            if user_id is None:
+                rows = self._sql.memories_without_user(conn, **key)
+            else:
+                rows = self._sql.memories_of(conn, **key, user_id=user_id)
+            return [_memory(row) for row in rows]
+
+    def delete(self, user_id: UserId | None, memory_id: MemoryId) -> bool:
+        key = {"formation_id": self._formation_id, "id": memory_id}
+        with self._database.transaction() as conn:
+            if user_id is None:
+                deleted = bool(self._sql.delete_memory_without_user(conn, **key))
+                if deleted:
+                    self._sql.move_memory_floor_without_user(conn, formation_id=self._formation_id)
+                return deleted
+            owner = self._sql.delete_memory(conn, **key, user_id=user_id)
+            if owner is not None:
+                self._sql.move_memory_floor(conn, formation_id=self._formation_id, user_id=owner)
+        return owner is not None
+
+    def unembedded(self, limit: int) -> list[Unembedded]:
+        with self._database.connection() as conn:
+            rows = self._sql.memories_to_embed(conn, formation_id=self._formation_id, limit=limit)
+            return [Unembedded(*row) for row in rows]
+
+    def of_other_models(self, model: str, after: MemoryId, limit: int) -> list[Unembedded]:
+        with self._database.connection() as conn:
+            rows = self._sql.memories_of_other_models(
+                conn, formation_id=self._formation_id, model=model, after=after, limit=limit
+            )
+            return [Unembedded(*row) for row in rows]
+
+    def count_of_other_models(self, model: str) -> int:
+        with self._database.connection() as conn:
+            return int(self._sql.count_other_embeddings(conn, formation_id=self._formation_id, model=model))
+
+    def set_vectors(self, of: Sequence[Unembedded], vectors: NDArray[np.float32], model: str) -> None:
+        # Owners in one order, so that two embedders cannot wait for each other.
+        rows = sorted(zip(of, vectors, strict=True), key=lambda row: row[0].user_id or "")
+        with self._database.transaction() as conn:
+            for memory, vector in rows:
+                version = move_version(self._sql, conn, self._formation_id, memory.user_id, 1)
+                self._sql.set_embedding(
+                    conn,
+                    formation_id=self._formation_id,
+                    id=memory.id,
+                    embedding=write_vector(vector),
+                    model=model,
+                    version=version,
+                )
+
+    def embedding_space(self) -> EmbeddingSpace | None:
+        with self._database.connection() as conn:
+            return _space(self._formations.formation(conn, formation_id=self._formation_id))
+
+    def claim_embedding_space(self, space: EmbeddingSpace) -> EmbeddingSpace:
+        key = {"formation_id": self._formation_id}
+        with self._database.transaction() as conn:
+            self._formations.claim_embedding(conn, **key, model=space.model, dimension=space.dimension)
+            return _space(self._formations.formation(conn, **key)) or space
+
+    def change_embedding_space(self, space: EmbeddingSpace) -> None:
+        with self._database.transaction() as conn:
+            self._formations.change_embedding(
+                conn, formation_id=self._formation_id, model=space.model, dimension=space.dimension
+            )
+
+    def _of_request(self, conn: Any, owner: UserId | None, request_key: str) -> list[Memory]:
+        key = {"formation_id": self._formation_id, "request_key": request_key}
+        if owner is None:
+            rows = self._sql.memories_by_request_without_user(conn, **key)
+        else:
+            rows = self._sql.memories_by_request(conn, **key, user_id=owner)
+        return sorted((_memory(row) for row in rows), key=lambda memory: memory.seq)
+
+
+def move_version(sql: Any, conn: Any, formation_id: str, owner: UserId | None, count: int) -> int:
+    """Counts writes to an owner's memories and returns the count; holds the owner's row until the transaction ends."""
+    if owner is None:
+        return int(sql.move_memory_version_without_user(conn, formation_id=formation_id, count=count))
+    return int(sql.move_memory_version(conn, formation_id=formation_id, user_id=owner, count=count))
+
+
+def insert_memory(
+    sql: Any, conn: Any, formation_id: str, memory: Memory, version: int, model: str, request_key: str | None
+) -> None:
+    """Writes one memory's row."""
+    sql.add_memory(
+        conn,
+        formation_id=formation_id,
+        id=memory.id,
+        user_id=memory.user_id,
+        version=version,
+        kind=memory.kind,
+        text=memory.text,
+        importance=memory.importance,
+        channel=memory.channel,
+        agent_id=memory.agent_id,
+        session_id=memory.session_id,
+        seq=memory.seq,
+        said_at=memory.said_at,
+        created_at=memory.created_at,
+        metadata=dict(memory.metadata),
+        request_key=request_key,
+        embedding=write_vector(memory.vector),
+        embedding_model=model if memory.vector is not None else None,
+    )
+
+
+def _memory(row: tuple[Any, ...]) -> Memory:
+    return Memory(*(*row[:12], read_vector(row[12])))
+
+
+def _space(row: tuple[Any, ...] | None) -> EmbeddingSpace | None:
+    return EmbeddingSpace(row[1], row[2]) if row and row[1] is not None else None

@@ -1,0 +1,99 @@
+"""Opening a database: the database by its address, migrated, and its stores bound to a formation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+
+from muxi.core.agents.store import AgentStore
+from muxi.core.chat.store import ExchangeStore
+from muxi.core.identity.store import IdentityStore
+from muxi.core.memory.store import MemoryStore
+from muxi.core.sessions.store import SessionStore
+from muxi.errors import StorageUnavailableError
+from muxi.storage.agents import SqlAgentStore
+from muxi.storage.databases.base import Database
+from muxi.storage.databases.sqlite import SqliteDatabase
+from muxi.storage.exchanges import SqlExchangeStore
+from muxi.storage.formations import enter_formation
+from muxi.storage.identity import SqlIdentityStore
+from muxi.storage.memory import SqlMemoryStore
+from muxi.storage.migrate import Migration, migrate, status
+from muxi.storage.sessions import SqlSessionStore
+
+
+@dataclass(frozen=True, slots=True)
+class FormationStores:
+    """The stores of one formation: none of their methods takes a formation."""
+
+    hash_key: bytes
+    identity: IdentityStore
+    sessions: SessionStore
+    memory: MemoryStore
+    agents: AgentStore
+    exchanges: ExchangeStore
+
+
+class Storage:
+    """One database, shared by any number of formations."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def for_formation(self, formation_id: str, now: datetime) -> FormationStores:
+        """The formation's stores; the formation is made if it is new."""
+        hash_key = enter_formation(self._database, formation_id, now)
+        return FormationStores(
+            hash_key=hash_key,
+            identity=SqlIdentityStore(self._database, formation_id),
+            sessions=SqlSessionStore(self._database, formation_id),
+            memory=SqlMemoryStore(self._database, formation_id),
+            agents=SqlAgentStore(self._database, formation_id),
+            exchanges=SqlExchangeStore(self._database, formation_id),
+        )
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgres``."""
+        return self._database.dialect
+
+    def migrate(self) -> list[Migration]:
+        """Runs the migrations that are missing and returns them."""
+        return migrate(self._database)
+
+    def migrations(self) -> list[Migration]:
+        """Every migration, with the time it was applied."""
+        return status(self._database)
+
+    def ping(self) -> None:
+        """Raises `StorageError` if the database does not answer."""
+        self._database.ping()
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._database.close()
+
+
+def open_storage(address: str | Path, *, pool_size: int = 20) -> Storage:
+    """Opens a database, without migrating it.
+
+    Args:
+        address: the path of a SQLite file (its folder is made), or a ``postgresql://`` connection string.
+        pool_size: how many connections to Postgres are kept at most.
+
+    Raises:
+        StorageError: it cannot be opened.
+        SettingsError: the connection string cannot be read.
+    """
+    if isinstance(address, str) and address.startswith(("postgresql://", "postgres://")):
+        # Loaded here only: who uses SQLite does not pay for the Postgres driver.
+        postgres = import_module("muxi.storage.databases.postgres")
+        return Storage(postgres.PostgresDatabase(address, pool_size=pool_size))
+    path = Path(str(address).removeprefix("sqlite:///")).expanduser()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailableError(f"The folder {path.parent} cannot be made. Choose another one.") from error
+    return Storage(SqliteDatabase(path))

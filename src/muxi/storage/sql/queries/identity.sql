@@ -1,0 +1,64 @@
+-- Identity: which user an identifier means.
+
+-- name: find_typed^
+-- The named type, else an untyped row of that value.
+SELECT c.id, c.created_at, i.type
+FROM identifiers i
+JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
+JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
+WHERE i.formation_id = :formation_id AND i.value = :value AND i.type IN (:type, '')
+ORDER BY i.type DESC
+LIMIT 1;
+
+-- name: find_untyped
+-- The value under any type; a secret is stored under its hash.
+SELECT c.id, c.created_at, i.type
+FROM identifiers i
+JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
+JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
+WHERE i.formation_id = :formation_id AND i.value IN (:value, :hashed) AND (i.value = :value OR i.type = 'api_key');
+
+-- name: find_user^
+-- An id given out before a merge keeps working: it means the surviving user.
+SELECT c.id, c.created_at
+FROM users u
+JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
+WHERE u.formation_id = :formation_id AND u.id = :user_id;
+
+-- name: value_exists$
+-- Whether any type of this value is linked: then a new link can change what an untyped look-up means.
+SELECT 1 FROM identifiers WHERE formation_id = :formation_id AND value = :value LIMIT 1;
+
+-- name: add_user!
+INSERT INTO users (formation_id, id, canonical_id, created_at)
+VALUES (:formation_id, :user_id, :user_id, :created_at);
+
+-- name: add_identifier!
+-- 0 rows: somebody was faster, read again.
+INSERT INTO identifiers (formation_id, value, type, user_id, shown, linked_at, linked_by)
+VALUES (:formation_id, :value, :type, :user_id, :shown, :linked_at, :linked_by)
+ON CONFLICT DO NOTHING;
+
+-- name: identifiers_of
+SELECT i.type, i.value, i.shown, i.linked_at, i.linked_by, i.verified_at
+FROM identifiers i
+JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
+WHERE i.formation_id = :formation_id AND u.canonical_id = :user_id
+ORDER BY i.linked_at, i.shown, i.type;
+
+-- name: remove_identifier!
+DELETE FROM identifiers
+WHERE formation_id = :formation_id AND value = :value AND type = :type
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: lock_user$
+-- Changes nothing, but makes other writers of this user's identifiers wait.
+UPDATE users SET canonical_id = canonical_id
+WHERE formation_id = :formation_id AND id = :user_id AND canonical_id = :user_id
+RETURNING id;
+
+-- name: identity_version$
+SELECT identity_version FROM formations WHERE id = :formation_id;
+
+-- name: move_identity_version!
+UPDATE formations SET identity_version = identity_version + 1 WHERE id = :formation_id;

