@@ -50,7 +50,9 @@ def ok(body: Any, **more: Any) -> Answer:
     return Answer(chunks=(json.dumps(body).encode(),), **more)
 
 
-def problem(status: int, code: str, detail: str = "", headers: Mapping[str, str] | None = None, **members: Any) -> Answer:
+def problem(
+    status: int, code: str, detail: str = "", headers: Mapping[str, str] | None = None, **members: Any
+) -> Answer:
     document = {"type": f"urn:muxi:problem:{code}", "title": "T", "status": status, "detail": detail, "code": code}
     return Answer(status, (json.dumps(document | members).encode(),), PROBLEM, headers or {})
 

@@ -52,11 +52,20 @@ def test_a_key_that_is_told_stands_alone() -> None:
     assert made(admin_key=ADMIN, MUXI_CLIENT_KEY=KEY).headers == {"X-Muxi-Admin-Key": ADMIN}
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "nonsense", "http://[bad"])
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "ftp://host", "http://", "nonsense", "http://h:port", "http://u:secret@"]
+)
 def test_a_wrong_address_is_a_wrong_setting(url: str) -> None:
     """The client is not made with an address that cannot be one."""
     with pytest.raises(SettingsError, match="address"):
         made(url)
+
+
+def test_a_password_in_a_wrong_address_is_not_shown() -> None:
+    """What stands before the @ of an address may be a secret."""
+    with pytest.raises(SettingsError) as caught:
+        made("http://user:secret@")
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, True, "30", None, float("nan")])

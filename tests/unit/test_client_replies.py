@@ -62,9 +62,9 @@ def test_every_answer_has_its_value() -> None:
     linked = {"identifier": "U1", "type": "slack", "linked_at": WRITTEN, "linked_by": "associate", "verified_at": None}
     session = {"session_id": "ses_1", "name": "", "channel": "web", "started_at": WRITTEN, "last_at": WRITTEN}
     message = {"message_id": "msg_1", "seq": 1, "role": "user", "text": "Hi", "agent": "a", "metadata": {}}
-    assert reading.resolved_user(
-        {"muxi_user_id": "usr_1", "created": True, "created_at": WRITTEN}
-    ) == ResolvedUser("usr_1", True, MOMENT)
+    assert reading.resolved_user({"muxi_user_id": "usr_1", "created": True, "created_at": WRITTEN}) == ResolvedUser(
+        "usr_1", True, MOMENT
+    )
     assert reading.user({"muxi_user_id": "usr_1", "created_at": WRITTEN, "identifiers": [linked]}) == User(
         "usr_1", MOMENT, (LinkedIdentifier("U1", "slack", MOMENT, "associate", None),)
     )
@@ -162,7 +162,11 @@ def retried(status: int, code: str, idempotent: bool = True, **headers: str) -> 
         (500, "internal_error", False),
         (422, "invalid_input", False),
         (401, "authentication_failed", False),
-        *((kind.status, kind.code, False) for kind in faults.BY_CODE.values() if issubclass(kind, muxi.errors.ModelError)),
+        *(
+            (kind.status, kind.code, False)
+            for kind in faults.BY_CODE.values()
+            if issubclass(kind, muxi.errors.ModelError)
+        ),
     ],
 )
 def test_what_passes_is_tried_again(status: int, code: str, again: bool) -> None:

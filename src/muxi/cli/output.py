@@ -18,6 +18,8 @@ answers = Console(highlight=False, markup=False, emoji=False)
 notes = Console(highlight=False, markup=False, emoji=False, stderr=True)
 
 JSON_FLAG = "--json"
+ID_COLUMN = "memory"
+ID_WIDTH = 30
 
 
 def as_json(value: Any) -> None:
@@ -36,8 +38,10 @@ def done(text: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str, title: str | None = None) -> None:
-    """Writes a table, or the line ``empty`` if it has no rows."""
-    made = Table(*columns, title=title, title_justify="left", header_style="bold")
+    """Writes a table, or the line ``empty`` if it has no rows. Ids stay whole: people copy them."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold", min_width=ID_WIDTH if column == ID_COLUMN else None)
     for row in rows:
         made.add_row(*(Text(printable(str(cell))) for cell in row))
     if made.row_count:

@@ -99,12 +99,14 @@ def _seconds(timeout: Any) -> float:
 
 
 def _address(url: str) -> str:
+    # What stands before an @ may be a password.
+    wrong = f"{url.rpartition('@')[2]!r} is not the address of a server. Use one like {DEFAULT_URL}."
     try:
         parsed = httpx.URL(url.strip())
     except httpx.InvalidURL as error:
-        raise SettingsError(f"{url!r} is not an address. Use one like {DEFAULT_URL}.") from error
+        raise SettingsError(wrong) from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise SettingsError(f"{url!r} is not the address of a server. Use one like {DEFAULT_URL}.")
+        raise SettingsError(wrong)
     return str(parsed).rstrip("/")
 
 

@@ -57,7 +57,7 @@ class Identities:
         if known is None:
             generation = self._cache.generation
             known = self._look_up(raw)
-            self._cache.put(raw, replace(known, new=False), generation)
+            self._cache.put(raw, replace(known, new=False) if known.new else known, generation)
         return known
 
     def find(self, raw: IdentifierInput) -> User | None:
@@ -238,9 +238,8 @@ class Identities:
 
 
 def _owner(found: list[Owner], identifier: Identifier) -> User | None:
-    users = {one.user.id: one.user for one in found}
-    if len(users) <= 1:
-        return next(iter(users.values()), None)
+    if len({one.user.id for one in found}) <= 1:
+        return found[0].user if found else None
     types = sorted(one.type for one in found)
     raise AmbiguousIdentifierError(
         f"{identifier.shown!r} is a different user under each of the types {types}. Name one of them.", types=types

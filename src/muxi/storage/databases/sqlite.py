@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -44,13 +44,31 @@ class _Cursor(sqlite3.Cursor):
 
     def execute(self, sql: str, parameters: Any = ()) -> Self:
         if isinstance(parameters, dict):
-            parameters = {name: _stored(value) for name, value in parameters.items()}
+            # Most values are text and pass as they are: a call for each would cost as much as the look-up's own work.
+            parameters = {
+                name: value if type(value) is str else _stored(value) for name, value in parameters.items()
+            }
         return super().execute(sql, parameters)
 
 
 class _Adapter(GenericAdapter):
     def _cursor(self, conn: sqlite3.Connection) -> sqlite3.Cursor:
         return conn.cursor(_Cursor)
+
+
+class _Reading:
+    """What `SqliteDatabase.connection` enters. It keeps nothing, so one serves every thread; a class, because a
+    generator would be made anew for each look-up."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._database.connect()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise _translate(error, self._database.path) from error
 
 
 class SqliteDatabase:
@@ -66,20 +84,26 @@ class SqliteDatabase:
         self._opened: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
         self._closed = False
-        with translated(path):
-            self._connect()
+        self._reading = _Reading(self)
+        self.connect()
 
-    @contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
+    def connection(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection for reading; each statement is its own transaction."""
-        with translated(self.path):
-            yield self._connect()
+        return self._reading
+
+    def connect(self) -> sqlite3.Connection:
+        """This thread's connection, opened if it has none."""
+        conn: sqlite3.Connection | None = getattr(self._local, "conn", None)
+        if conn is None or self._closed:
+            with translated(self.path):
+                conn = self._local.conn = self._open()
+        return conn
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction: committed at the end, rolled back on any exception."""
         with translated(self.path), self._writing:
-            conn = self._connect()
+            conn = self.connect()
             conn.execute("BEGIN IMMEDIATE")
             try:
                 yield conn
@@ -106,12 +130,6 @@ class SqliteDatabase:
             for conn in self._opened:
                 conn.close()
             self._opened.clear()
-
-    def _connect(self) -> sqlite3.Connection:
-        conn: sqlite3.Connection | None = getattr(self._local, "conn", None)
-        if conn is None or self._closed:
-            conn = self._local.conn = self._open()
-        return conn
 
     def _open(self) -> sqlite3.Connection:
         with self._opening:
