@@ -4,7 +4,7 @@
 
 One user with 1,000 memories talks to a chat model that answers at once; embeddings come from a table. What is left is
 ours: identity, session, buffer, recall, prompt, and the stored exchange. The same is measured beside few and beside
-100 times as many other users of 100 memories each, in turns, so that a busy machine slows both alike.
+100 times as many other users of 100 memories each, one turn here and one there: a busy machine slows both alike.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from muxi.core.orchestrator import Orchestrator
 
 LIMIT_MS, LIMIT_GROWTH = 5.0, 1.2
 OWN, OF_EACH_OTHER = 1000, 100
-ROUNDS, TURNS_A_ROUND, WARM_UP = 10, 20, 20
+TURNS, WARM_UP = 300, 30
 USER = "somebody@example.com"
 
 
@@ -46,27 +46,25 @@ async def measured(kind: str, few: int, many: int) -> dict[str, Any]:
     """The times of turns beside few and beside many other users."""
     with ExitStack() as stack:
         beside = [stack.enter_context(_filled(kind, others)) for others in (few, many)]
-        times: list[list[float]] = [[], []]
-        for which, one in enumerate(beside):
-            await _turns(one, WARM_UP, f"warm-up {which}")
+        for message in texts(WARM_UP, seed="warm-up"):
+            for one in beside:
+                await _turn(one, message)
         gc.collect()
-        for number in range(ROUNDS):
-            for which, one in enumerate(beside):
-                times[which] += await _turns(one, TURNS_A_ROUND, f"round {number} {which}")
-    small, large = (spread(each) for each in times)
+        times: dict[Orchestrator, list[float]] = {one: [] for one in beside}
+        for number, message in enumerate(texts(TURNS, seed="turns")):
+            for one in beside if number % 2 else reversed(beside):
+                times[one].append(await _turn(one, message))
+    small, large = (spread(times[one]) for one in beside)
     return {
         "turn_ms": {f"beside_{few}_users": small, f"beside_{many}_users": large},
         "growth": ratio(large["p50"], small["p50"]),
     }
 
 
-async def _turns(orchestrator: Orchestrator, count: int, seed: str) -> list[float]:
-    times = []
-    for message in texts(count, seed=seed):
-        start = time.perf_counter()
-        await orchestrator.reply(message, user_id=USER)
-        times.append(time.perf_counter() - start)
-    return times
+async def _turn(orchestrator: Orchestrator, message: str) -> float:
+    start = time.perf_counter()
+    await orchestrator.reply(message, user_id=USER)
+    return time.perf_counter() - start
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from muxi.ids import UserId
 DIMENSION = 384
 SETTLED_S = 1800.0
 _TABLE_ROWS = 4096
-_SYLLABLES = [
+_SYLLABLES = (
     "ba",
     "ce",
     "di",
@@ -35,9 +35,8 @@ _SYLLABLES = [
     "ta",
     "ve",
     "wi",
-    "xo",
     "ya",
-]
+)
 _VOCABULARY = 8000
 _SESSION_LENGTH = 20
 
@@ -73,7 +72,7 @@ class InstantModel:
         """The whole answer."""
         return Completion("That is good to know, I will keep it in mind.", Usage(10, 10))
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[str | Usage]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage]:
         """The answer in one piece."""
         done = await self.complete(prompt)
         yield done.text

@@ -2,8 +2,8 @@
 
     python benchmarks/memory_use.py [--users 1000] [--memories 100] [--cache-mb 128]
 
-One process fills a database; a fresh one opens it, searches each user's memories three times and takes a chat turn
-for each, as an application does, and tells how much memory it had at most.
+One process fills a database; a fresh one opens it, searches each user's memories three times, takes a chat turn for
+each and remembers a few dozen long texts, as an application does, and tells how much memory it had at most.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from made_up import InstantModel, TableEmbeddings, remember, settle, texts
 from report import emit, progress, say
 
 from muxi.core.formation import Formation
+from muxi.core.memory.service import Draft
 from muxi.core.models.providers.local import LocalEmbeddings
 from muxi.core.orchestrator import Orchestrator
 
 LIMIT_MIB = 500
 SEARCHES = 3
+LONG_TEXTS, WORDS_OF_A_LONG_TEXT = 64, (200, 300)
 
 
 def main() -> None:
@@ -85,9 +87,12 @@ async def serve(address: str, users: int, cache_mb: int) -> dict[str, Any]:
         for number, message in enumerate(texts(users, seed="messages")):
             await orchestrator.reply(message, user_id=_name(number))
             bar.advance(task)
+        before_long_texts = _peak_mib()
+        await asyncio.to_thread(_remember_long_texts, orchestrator.formation)
         cache = orchestrator.formation.memories.cache
         return {
-            "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT / 2**20, 1),
+            "peak_mib": _peak_mib(),
+            "peak_before_long_texts_mib": before_long_texts,
             "before_the_first_user_mib": at_start,
             "after_mib": _rss_mib(),
             "recall_cache": {
@@ -98,8 +103,20 @@ async def serve(address: str, users: int, cache_mb: int) -> dict[str, Any]:
         }
 
 
+def _remember_long_texts(formation: Formation) -> None:
+    """The embedding model needs the most memory when many long texts come at once."""
+    user_id = formation.identities.resolve(_name(0)).id
+    long = texts(LONG_TEXTS, seed="long", words=WORDS_OF_A_LONG_TEXT)
+    formation.memories.add(user_id, [Draft(text) for text in long])
+    settle(formation)
+
+
 #: Linux tells the peak in KiB, macOS in bytes.
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def _peak_mib() -> float:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT / 2**20, 1)
 
 
 def _rss_mib() -> float | None:

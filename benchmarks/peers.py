@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 PEERS: dict[str, tuple[str, ...]] = {
     "langgraph": ("langgraph==1.2.22", "langgraph-checkpoint==4.3.2", "numpy==2.4.6"),
     "mem0": ("mem0ai==2.2.1", "qdrant-client==1.20.0", "numpy==2.4.6"),
-    "muxi-runtime": ("muxi-runtime==1.20260928.0",),
+    "muxi-runtime": ("--no-deps", "-r", str(HERE / "muxi_runtime.txt")),
 }
 
 

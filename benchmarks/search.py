@@ -2,7 +2,8 @@
 
     python benchmarks/search.py [--databases sqlite postgres] [--sizes 1000 10000]
 
-``warm`` is `Memories.search` with the question's vector given: it asks the store whether anything was written since
+``public`` is `Orchestrator.search_memory` with the question's vector from a table: all that an application waits for
+beside the embedding. ``warm`` is `Memories.search` within it: it asks the store whether anything was written since
 (``version_check`` is that part of it) and ranks all of the user's memories. ``cold`` is the first search of a user
 that nothing is in memory of: it reads and indexes them.
 """
@@ -10,6 +11,8 @@ that nothing is in memory of: it reads and indexes them.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import time
 from itertools import cycle
 from pathlib import Path
 from tempfile import gettempdir
@@ -20,10 +23,11 @@ from made_up import InstantModel, TableEmbeddings, remember, settle, texts
 from report import emit, progress, spread, times_of
 
 from muxi.core.formation import Formation
+from muxi.core.orchestrator import Orchestrator
 from muxi.ids import UserId
 
-WARM_LIMIT_MS = 2.0
-WARM_LIMIT_AT = 1000
+LIMIT_MS, LIMIT_AT = 2.0, 1000
+USER = "somebody"
 SEARCHES, COLD_SEARCHES, WARM_UP = 500, 15, 50
 
 
@@ -31,7 +35,7 @@ def main() -> None:
     """Reads the arguments, measures, prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--databases", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--sizes", nargs="+", type=int, default=[WARM_LIMIT_AT, 10_000], help="memories of one user")
+    parser.add_argument("--sizes", nargs="+", type=int, default=[LIMIT_AT, 10_000], help="memories of one user")
     chosen = parser.parse_args()
     results: dict[str, dict[str, Any]] = {}
     with progress() as bar:
@@ -52,7 +56,7 @@ def measured(kind: str, size: int) -> dict[str, Any]:
             settings_for(address), Path(gettempdir()), chat_model=InstantModel(), embedding_model=model
         )
         try:
-            user_id = remember(formation, "somebody", size)
+            user_id = remember(formation, USER, size)
             settle(formation)
             return _times(formation, user_id, model)
         finally:
@@ -73,7 +77,9 @@ def _times(formation: Formation, user_id: UserId, model: TableEmbeddings) -> dic
         search()
 
     cold = times_of(search_cold, count=COLD_SEARCHES, warm_up=2)
+    asked_of = Orchestrator(formation=formation)
     return {
+        "public_ms": {f"limit_{limit}": spread(asyncio.run(_public(asked_of, asked, limit))) for limit in (10, 50)},
         "warm_ms": spread(times_of(search, count=SEARCHES, warm_up=WARM_UP)),
         "version_check_ms": spread(times_of(lambda: memories.cache.index(user_id), count=SEARCHES, warm_up=WARM_UP)),
         "cold_ms": spread(cold),
@@ -81,13 +87,24 @@ def _times(formation: Formation, user_id: UserId, model: TableEmbeddings) -> dic
     }
 
 
+async def _public(orchestrator: Orchestrator, asked: list[str], limit: int) -> list[float]:
+    """Seconds of each search the way an application does it, after a warm-up."""
+    times = []
+    for question in [*asked[:WARM_UP], *asked, *asked]:
+        start = time.perf_counter()
+        await orchestrator.search_memory(question, use_long_term=True, filter_metadata={"user_id": USER}, limit=limit)
+        times.append(time.perf_counter() - start)
+    return times[WARM_UP:]
+
+
 def targets(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Whether a warm search at 1,000 memories is as quick as it has to be."""
-    return {
-        kind: {"warm_p50_ms": (p50 := sizes[str(WARM_LIMIT_AT)]["warm_ms"]["p50"]), "met": p50 <= WARM_LIMIT_MS}
-        for kind, sizes in results.items()
-        if str(WARM_LIMIT_AT) in sizes
-    } | {"limit_ms": WARM_LIMIT_MS}
+    """Whether a search at 1,000 memories is as quick as it has to be: p50, in the way an application does it."""
+    told: dict[str, Any] = {"limit_ms": LIMIT_MS}
+    for kind, sizes in results.items():
+        if one := sizes.get(str(LIMIT_AT)):
+            p50 = one["public_ms"]["limit_10"]["p50"]
+            told[kind] = {"public_p50_ms": p50, "warm_p50_ms": one["warm_ms"]["p50"], "met": p50 <= LIMIT_MS}
+    return told
 
 
 if __name__ == "__main__":

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 from hypothesis import settings
 
 from muxi.storage.open import FormationStores, Storage, open_storage
+from tests.support.postgres import drop_database, new_database
 
 # A busy machine is slow, not wrong; and the same run finds the same examples everywhere.
 settings.register_profile("muxi", deadline=None, derandomize=True)
@@ -58,21 +57,11 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def make_postgres(postgres_url: str) -> Iterator[Callable[[], str]]:
-    """Makes empty Postgres databases and gives their addresses; drops them after the test."""
-    made: list[str] = []
-
-    def make() -> str:
-        name = f"muxi_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(postgres_url, autocommit=True) as conn:
-            conn.execute(f'CREATE DATABASE "{name}"')
-        made.append(name)
-        return postgres_url.replace("@/postgres?", f"@/{name}?")
-
-    yield make
-    with psycopg.connect(postgres_url, autocommit=True) as conn:
-        for name in made:
-            conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """The address of an empty Postgres database; dropped after the test."""
+    url = new_database(postgres_url)
+    yield url
+    drop_database(postgres_url, url)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -80,8 +69,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database: a test that asks for it runs on each kind."""
     if request.param == "sqlite":
         return str(tmp_path / "muxi.db")
-    make: Callable[[], str] = request.getfixturevalue("make_postgres")
-    return make()
+    url: str = request.getfixturevalue("postgres_database")
+    return url
 
 
 @pytest.fixture

@@ -16,12 +16,14 @@
     │   ├── SessionNotFoundError
     │   ├── AgentNotFoundError
     │   ├── MemoryNotFoundError
-    │   └── FormationNotFoundError
+    │   ├── FormationNotFoundError
+    │   └── MergeNotFoundError
     ├── ConflictError               it clashes with what is stored              409
     │   ├── AmbiguousIdentifierError
     │   ├── IdentifierConflictError
     │   ├── LastIdentifierError
-    │   └── AgentExistsError
+    │   ├── AgentExistsError
+    │   └── MergeConflictError
     ├── ModelError                  a chat or embedding model failed            502
     │   ├── ModelKeyMissingError                                                500
     │   ├── ModelKeyRejectedError
@@ -159,6 +161,12 @@ class FormationNotFoundError(NotFoundError):
     code = "formation_not_found"
 
 
+class MergeNotFoundError(NotFoundError):
+    """There is no such merge."""
+
+    code = "merge_not_found"
+
+
 class ConflictError(MuxiError):
     """This clashes with what is stored."""
 
@@ -193,6 +201,12 @@ class AgentExistsError(ConflictError):
     """There is an agent of this name already."""
 
     code = "agent_exists"
+
+
+class MergeConflictError(ConflictError):
+    """These users cannot be merged, or this merge cannot be undone now."""
+
+    code = "merge_conflict"
 
 
 class ModelError(MuxiError):

@@ -11,9 +11,10 @@ UserId = NewType("UserId", str)
 SessionId = NewType("SessionId", str)
 MessageId = NewType("MessageId", str)
 MemoryId = NewType("MemoryId", str)
+MergeId = NewType("MergeId", str)
 
 # TypeID: 26 characters of Crockford base32, the first at most 7 (128 bits).
-_FORM = re.compile(r"(?:usr|ses|msg|mem)_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg)_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
 def new_user_id() -> UserId:
@@ -30,6 +31,10 @@ def new_message_id() -> MessageId:
 
 def new_memory_id() -> MemoryId:
     return MemoryId(str(TypeID(prefix="mem")))
+
+
+def new_merge_id() -> MergeId:
+    return MergeId(str(TypeID(prefix="mrg")))
 
 
 def is_id(value: str, prefix: str) -> bool:

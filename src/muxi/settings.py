@@ -18,7 +18,9 @@ class BufferSettings(_Section):
     """The recent messages of a session."""
 
     max_size: int = Field(10, ge=1, le=1000, description="messages of the session that go into the prompt")
-    multiplier: int = Field(10, ge=1, le=1000, description="max_size x multiplier messages of each session are searchable")
+    multiplier: int = Field(
+        10, ge=1, le=1000, description="max_size x multiplier messages of each session are searchable"
+    )
 
 
 class PersistentSettings(_Section):
@@ -36,7 +38,9 @@ class PersistentSettings(_Section):
     def _postgres_needs_an_address(self) -> PersistentSettings:
         address = self.connection_string.get_secret_value() if self.connection_string else ""
         if (self.provider == "postgres") != address.startswith(("postgresql://", "postgres://")):
-            raise ValueError("provider postgres goes with a connection_string postgresql://..., sqlite with a path or none")
+            raise ValueError(
+                "provider postgres goes with a connection_string postgresql://..., sqlite with a path or none"
+            )
         return self
 
 

@@ -91,7 +91,8 @@ class _Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} is there twice", key.start_mark)
+                twice = f"the key {key.value!r} is there twice"
+                raise yaml.constructor.ConstructorError(None, None, twice, key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
@@ -215,7 +216,8 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _kind(value: Any) -> str:
-    return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else f"{type(value).__name__}"
+    names: dict[type, str] = {dict: "a mapping", list: "a list", str: "text"}
+    return names.get(type(value), type(value).__name__)
 
 
 def _dotted(key: tuple[Key, ...]) -> str:

@@ -105,6 +105,14 @@ def test_what_json_cannot_hold_is_refused(metadata: Any) -> None:
         made().httpx_request(requests.chat("Hi", "alice", metadata=metadata))
 
 
+def test_no_proxy_is_asked_for_this_machine() -> None:
+    """A proxy in the environment is used for other machines only."""
+    assert [made(f"http://{host}:1").httpx_settings()["trust_env"] for host in ("127.0.0.1", "localhost", "[::1]")] == [
+        False
+    ] * 3
+    assert made("https://muxi.example").httpx_settings()["trust_env"] is True
+
+
 def test_time_limits() -> None:
     """A connection is waited for 5 s at most, an answer as long as told."""
     assert made(timeout=30).httpx_settings()["timeout"] == httpx.Timeout(30, connect=5)
@@ -125,7 +133,7 @@ def test_importing_the_client_loads_neither_core_nor_server() -> None:
     program = (
         "import sys; from muxi import FormationClient, AsyncFormationClient; FormationClient(client_key='k');"
         "banned = ('muxi.core', 'muxi.server', 'muxi.storage', 'muxi.settings', 'muxi.cli',"
-        " 'numpy', 'fastapi', 'starlette', 'sqlite3', 'psycopg', 'pydantic', 'onnxruntime', 'openai');"
+        " 'numpy', 'fastapi', 'starlette', 'sqlite3', 'psycopg', 'pydantic', 'onnxruntime', 'openai', 'structlog');"
         "print([name for name in banned if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

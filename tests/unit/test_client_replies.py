@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,10 +144,12 @@ def test_a_success_that_cannot_be_read_is_an_error(body: bytes) -> None:
         answers.result(requests.chat("Hi", "alice"), response(200, body), CONNECTION)
 
 
-def retried(status: int, code: str, idempotent: bool = True, **headers: str) -> bool | float:
+def retried(status: int, code: str, idempotent: bool = True, headers: Mapping[str, str] | None = None) -> float | None:
     request = requests.resolve_user("a") if idempotent else requests.unlink("a")
-    error = faults.refused(response(status, {"code": code, "detail": "x", "status": status}, **headers), CONNECTION)
-    return retry.decision(request)(error)
+    error = faults.refused(
+        response(status, {"code": code, "detail": "x", "status": status}, **(headers or {})), CONNECTION
+    )
+    return retry.pause(request, error, attempt=1)
 
 
 @pytest.mark.parametrize(
@@ -171,20 +174,29 @@ def retried(status: int, code: str, idempotent: bool = True, **headers: str) -> 
 )
 def test_what_passes_is_tried_again(status: int, code: str, again: bool) -> None:
     """A busy database is; a failed model, a wrong key and wrong input are not."""
-    assert retried(status, code) is again
+    assert (retried(status, code) is not None) is again
 
 
 def test_what_may_not_be_done_twice_is_not_tried_again() -> None:
     """An unlink that may have happened is not repeated."""
-    assert retried(503, "storage_busy", idempotent=False) is False
+    assert retried(503, "storage_busy", idempotent=False) is None
 
 
 def test_retry_after_is_honoured_up_to_a_bound() -> None:
     """The server's pause is kept; one of more than 30 s is not waited for."""
     headers = {"retry-after": "7"}
-    assert retried(503, "storage_busy", **headers) == 7.0
-    assert retried(503, "storage_busy", **{"retry-after": "31"}) is False
-    assert retried(503, "storage_busy", **{"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}) is True
+    assert retried(503, "storage_busy", headers=headers) == 7.0
+    assert retried(503, "storage_busy", headers={"retry-after": "31"}) is None
+    assert 0.2 <= (retried(503, "storage_busy", headers={"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}) or 0) <= 0.4
+
+
+def test_pauses_grow_and_end() -> None:
+    """The second pause is up to twice the first, and there is no third."""
+    busy = muxi.errors.StorageBusyError()
+    first, second, third = (retry.pause(requests.resolve_user("a"), busy, attempt) for attempt in (1, 2, 3))
+    assert first is not None
+    assert second is not None
+    assert (0.2 <= first <= 0.4, 0.4 <= second <= 0.8, third) == (True, True, None)
 
 
 @pytest.mark.parametrize(
@@ -203,4 +215,4 @@ def test_broken_connections(cause: httpx.TransportError, idempotent: bool, again
     error = faults.unreachable(cause, CONNECTION)
     error.__cause__ = cause
     request = requests.resolve_user("a") if idempotent else requests.unlink("a")
-    assert retry.decision(request)(error) is again
+    assert (retry.pause(request, error, attempt=1) is not None) is again

@@ -7,14 +7,14 @@ import gc
 import inspect
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import stamina
 
 from muxi import AsyncFormationClient, FormationClient
+from muxi.client import retry
 from muxi.client.replies import Usage
 from muxi.errors import (
     AgentNotFoundError,
@@ -28,6 +28,7 @@ from muxi.errors import (
     ServerUnreachableError,
     StorageBusyError,
 )
+from tests.support.both_clients import KINDS, Use
 from tests.support.scripted_server import Answer, ScriptedServer, events, ok, problem, running
 
 KEY = "mk_client_0123456789abcdef"
@@ -46,8 +47,6 @@ WHOLE = [*SAID, ("reply", REPLY), ("usage", {"prompt_tokens": 3, "completion_tok
 BUSY = problem(503, "storage_busy", "The database is busy.")
 HUNG_UP = Answer(0)
 
-Use = Callable[..., Any]
-
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
@@ -56,28 +55,12 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture(autouse=True)
-def no_pauses() -> Iterator[None]:
-    """Retries happen, at most three times, without the pauses in between."""
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries happen without the pauses in between."""
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
 
 
-def use_sync(url: str, name: str, *args: Any, timeout: float = 30, **kwargs: Any) -> Any:
-    with FormationClient(url, client_key=KEY, timeout=timeout) as client:
-        result = getattr(client, name)(*args, **kwargs)
-        return list(result) if isinstance(result, Iterator) else result
-
-
-def use_async(url: str, name: str, *args: Any, timeout: float = 30, **kwargs: Any) -> Any:
-    async def use() -> Any:
-        async with AsyncFormationClient(url, client_key=KEY, timeout=timeout) as client:
-            result = getattr(client, name)(*args, **kwargs)
-            return [item async for item in result] if isinstance(result, AsyncIterator) else await result
-
-    return asyncio.run(use())
-
-
-@pytest.fixture(params=[use_sync, use_async], ids=["sync", "async"])
+@pytest.fixture(params=list(KINDS.values()), ids=list(KINDS))
 def use(request: pytest.FixtureRequest) -> Use:
     """Calls a method of a fresh client of each kind; loops to the end over what can be looped over."""
     return request.param  # type: ignore[no-any-return]
@@ -86,7 +69,7 @@ def use(request: pytest.FixtureRequest) -> Use:
 def test_a_chat_crosses_the_wire(server: ScriptedServer, use: Use) -> None:
     """Key, user, idempotency key and body arrive; the reply comes back."""
     server.answers = [ok(REPLY)]
-    reply = use(server.url, "chat", "Hällo", "Zoë")
+    reply = use(server.url, KEY, "chat", "Hällo", "Zoë")
     asked = server.asked[0]
     assert (reply.text, reply.user_id, reply.agent) == (REPLY["text"], "usr_1", "assistant")
     assert (asked.method, asked.path, asked.json) == ("POST", "/v1/chat", {"message": "Hällo"})
@@ -99,7 +82,7 @@ def test_a_chat_crosses_the_wire(server: ScriptedServer, use: Use) -> None:
 def test_what_passes_is_tried_again_under_the_same_key(server: ScriptedServer, use: Use, first: Answer) -> None:
     """A chat that failed in passing is sent again, three times at most, with one idempotency key."""
     server.answers = [first, first, ok(REPLY)]
-    assert use(server.url, "chat", "Hello", "alice").message_id == "msg_1"
+    assert use(server.url, KEY, "chat", "Hello", "alice").message_id == "msg_1"
     assert len(server.asked) == 3
     assert len({asked.headers["idempotency-key"] for asked in server.asked}) == 1
 
@@ -108,7 +91,7 @@ def test_three_attempts_are_all(server: ScriptedServer, use: Use) -> None:
     """After the third failure the error is raised as it is."""
     server.answers = [BUSY]
     with pytest.raises(StorageBusyError, match="The database is busy"):
-        use(server.url, "chat", "Hello", "alice")
+        use(server.url, KEY, "chat", "Hello", "alice")
     assert len(server.asked) == 3
 
 
@@ -126,7 +109,7 @@ def test_what_stays_is_raised_at_once(server: ScriptedServer, use: Use, answer: 
     """A failed model is not asked again behind the caller's back, nor is a refusal."""
     server.answers = [answer]
     with pytest.raises(kind) as caught:
-        use(server.url, "chat", "Hello", "alice")
+        use(server.url, KEY, "chat", "Hello", "alice")
     assert type(caught.value) is kind
     assert len(server.asked) == 1
 
@@ -135,7 +118,7 @@ def test_an_unlink_is_sent_once(server: ScriptedServer, use: Use) -> None:
     """What may have happened already is not repeated."""
     server.answers = [HUNG_UP, ok({"muxi_user_id": "usr_1", "identifiers": []})]
     with pytest.raises(ServerUnreachableError):
-        use(server.url, "unlink_user_identifier", "alice")
+        use(server.url, KEY, "unlink_user_identifier", "alice")
     assert len(server.asked) == 1
 
 
@@ -143,7 +126,7 @@ def test_a_conflict_names_its_identifiers(server: ScriptedServer, use: Use) -> N
     """Members of a problem document are the error's details."""
     server.answers = [problem(409, "identifier_conflict", "Taken.", identifiers=["alice"], request_id="r1")]
     with pytest.raises(IdentifierConflictError, match=r"Taken\.") as caught:
-        use(server.url, "associate_user_identifiers", ["alice"], user_id="usr_bob")
+        use(server.url, KEY, "associate_user_identifiers", ["alice"], user_id="usr_bob")
     assert caught.value.details == {"identifiers": ["alice"], "request_id": "r1"}
 
 
@@ -153,14 +136,14 @@ def test_no_server_is_named_with_its_address(use: Use) -> None:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(ServerUnreachableError, match=f"no connection to {url}"):
-            use(url, "health")
+            use(url, KEY, "health")
 
 
 def test_silence_ends_with_the_timeout(server: ScriptedServer, use: Use) -> None:
     """A server that does not answer in time is reported after one time-out, not three."""
     server.answers = [ok(REPLY, hold=threading.Event())]
     with pytest.raises(ServerUnreachableError, match=r"did not answer in 0\.2 s"):
-        use(server.url, "chat", "Hello", "alice", timeout=0.2)
+        use(server.url, KEY, "chat", "Hello", "alice", timeout=0.2)
     server.answers[0].hold.set()  # type: ignore[union-attr]
     assert len(server.asked) == 1
 
@@ -169,7 +152,7 @@ def test_no_header_can_be_slipped_in(server: ScriptedServer, use: Use) -> None:
     """An identifier with a line break is refused, and nothing is sent."""
     for name in ("list_sessions", "get_user_identifiers", "resolve_user", "list_memories"):
         with pytest.raises(InvalidIdentifierError):
-            use(server.url, name, "alice\r\nX-Muxi-Admin-Key: stolen")
+            use(server.url, KEY, name, "alice\r\nX-Muxi-Admin-Key: stolen")
     assert server.asked == []
 
 
@@ -181,7 +164,7 @@ def test_all_pages_are_fetched(server: ScriptedServer, use: Use) -> None:
         for name, cursor in (("ses_3", "c1"), ("ses_2", "c2"), ("ses_1", None))
     ]
     server.answers = [ok(page) for page in pages]
-    found = use(server.url, "iter_sessions", "alice", limit=1)
+    found = use(server.url, KEY, "iter_sessions", "alice", limit=1)
     assert [each.session_id for each in found] == ["ses_3", "ses_2", "ses_1"]
     assert [asked.path for asked in server.asked] == [
         "/v1/sessions?limit=1",
@@ -193,7 +176,7 @@ def test_all_pages_are_fetched(server: ScriptedServer, use: Use) -> None:
 def test_nothing_comes_back_from_a_deletion(server: ScriptedServer, use: Use) -> None:
     """204 without a body is a success."""
     server.answers = [Answer(204)]
-    assert use(server.url, "delete_memory", "mem_1", "alice") is None
+    assert use(server.url, KEY, "delete_memory", "mem_1", "alice") is None
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
@@ -232,7 +215,7 @@ def test_a_stream_that_fails(server: ScriptedServer, use: Use, answer: Answer, k
     """It raises the typed error, before or after pieces, and is sent once."""
     server.answers = [answer]
     with pytest.raises(kind) as caught:
-        use(server.url, "chat_stream", "Hello", "alice")
+        use(server.url, KEY, "chat_stream", "Hello", "alice")
     assert type(caught.value) is kind
     assert len(server.asked) == 1
 
@@ -240,7 +223,7 @@ def test_a_stream_that_fails(server: ScriptedServer, use: Use, answer: Answer, k
 def test_a_stream_is_tried_again_before_it_begins(server: ScriptedServer, use: Use) -> None:
     """A refusal in passing is not the caller's trouble, as long as no piece was handed out."""
     server.answers = [BUSY, HUNG_UP, events(*WHOLE)]
-    assert use(server.url, "chat_stream", "Hello", "alice") == PIECES
+    assert use(server.url, KEY, "chat_stream", "Hello", "alice") == PIECES
     assert len({asked.headers["idempotency-key"] for asked in server.asked}) == 1
 
 
@@ -290,7 +273,7 @@ def test_a_key_is_in_no_error(server: ScriptedServer, use: Use, caplog: pytest.L
     caplog.set_level(0)
     server.answers = [problem(401, "authentication_failed", "The key is wrong.")]
     with pytest.raises(AuthenticationError) as caught:
-        use(server.url, "health")
+        use(server.url, KEY, "health")
     assert KEY not in repr(caught.value) + repr(caught.value.details) + caplog.text
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from muxi.core.models.base import Completion, Prompt, Recalled, Usage
+from muxi.core.models.base import Completion, Line, Prompt, Recalled, Usage
 from muxi.core.models.providers.quote import NOTICE, QuoteModel
 
 DAY = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -98,3 +98,10 @@ async def test_the_stream_joins_to_the_answer() -> None:
     assert pieces == [*words, Usage()]
     assert "".join(words) == (await QuoteModel().complete(prompt)).text
     assert words[:4] == ["You ", "told ", "me: ", '"I ']
+
+
+async def test_what_was_said_in_this_conversation_is_quoted_too() -> None:
+    """It is in the prompt's buffer rather than recalled; the assistant's own lines are not quoted."""
+    recent = (Line("user", "My cat is Momo"), Line("assistant", "A cat! Noted."))
+    completion = await QuoteModel().complete(Prompt("", (), recent, "What is my cat called?"))
+    assert completion.text == f'You told me: "My cat is Momo" (in this conversation). {NOTICE}'

@@ -5,7 +5,7 @@ Both answer in the shapes of the HTTP interface, so `--json` prints the same whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -59,7 +59,7 @@ class Access(Protocol):
     def reply(self, asked: Asked) -> Shape:
         """The answer, whole."""
 
-    def stream(self, asked: Asked) -> Iterator[str]:
+    def stream(self, asked: Asked) -> Generator[str, None, None]:
         """The answer's pieces. Closing the iterator stops the model."""
 
     def close(self) -> None:

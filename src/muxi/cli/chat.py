@@ -75,7 +75,7 @@ def _read() -> str | None:
 
 def _answer(access: Access, asked: Asked) -> None:
     # Closed at once when the person stops it, so that the model stops too.
-    with closing(access.stream(asked)) as pieces:  # type: ignore[type-var]
+    with closing(access.stream(asked)) as pieces:
         for piece in pieces:
             output.answers.print(Text(output.printable(piece)), end="", soft_wrap=True)
             output.answers.file.flush()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from muxi.storage.migrate import Migration
     from muxi.storage.open import Storage
 
+PENDING = "not yet: run 'muxi db migrate'"
+
 app = typer.Typer(help="The database: its schema and its vectors.", no_args_is_help=True)
 
 
@@ -87,7 +89,9 @@ def _storage(place: Place, *, must_exist: bool = False) -> Storage:
     address = settings.database(place.files())
     name = store_name(settings, place.files())
     if must_exist and name != "Postgres" and not Path(name).expanduser().exists():
-        raise StorageUnavailableError(f"There is no database at {name} yet. 'muxi serve' or 'muxi db migrate' makes it.")
+        raise StorageUnavailableError(
+            f"There is no database at {name} yet; 'muxi db migrate' or 'muxi serve' makes it."
+        )
     storage: Storage = import_module("muxi.storage.open").open_storage(address)
     return storage
 
@@ -115,11 +119,8 @@ def _step(step: Migration) -> Shape:
 
 def _show(found: dict[str, Any]) -> None:
     output.done(f"{found['database']} ({found['dialect']})")
-    output.table(
-        ("migration", "name", "applied"),
-        ((one["number"], one["name"], one["applied_at"] or "not yet: run 'muxi db migrate'") for one in found["migrations"]),
-        empty="No migrations.",
-    )
+    steps = ((one["number"], one["name"], one["applied_at"] or PENDING) for one in found["migrations"])
+    output.table(("migration", "name", "applied"), steps, empty="No migrations.")
     vectors = found["embeddings"]
     if vectors is not None:
         stored = f"{vectors['stored']}, {vectors['dimension']} dimensions" if vectors["stored"] else "none yet"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
@@ -59,9 +59,7 @@ class Embedded:
         return shapes.memory(stored[0])
 
     def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:
-        hits = self._loop.run(
-            search(self._formation, query, user=who, agent_id=agent, long_term=True, limit=limit)
-        )
+        hits = self._loop.run(search(self._formation, query, user=who, agent_id=agent, long_term=True, limit=limit))
         return {"hits": [shapes.hit(hit) for hit in hits]}
 
     def memories(self, who: Who, limit: int, cursor: str | None) -> Shape:
@@ -77,7 +75,7 @@ class Embedded:
     def reply(self, asked: Asked) -> Shape:
         return shapes.reply(self._loop.run(recipe.reply(self._formation, _turn(asked))))
 
-    def stream(self, asked: Asked) -> Iterator[str]:
+    def stream(self, asked: Asked) -> Generator[str, None, None]:
         parts = recipe.stream(self._formation, _turn(asked))
         with closing(_driven(self._loop, parts)) as driven:
             for part in driven:
@@ -104,7 +102,7 @@ def _turn(asked: Asked) -> Turn:
     return Turn(asked.message, asked.who, asked.session, asked.agent)
 
 
-def _driven(loop: asyncio.Runner, parts: Any) -> Iterator[Any]:
+def _driven(loop: asyncio.Runner, parts: Any) -> Generator[Any, None, None]:
     """An async iterator's items, one call of the loop each; closing this one closes that one, which stops the model."""
     try:
         while (part := loop.run(_next(parts))) is not None:

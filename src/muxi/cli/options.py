@@ -52,9 +52,7 @@ Url = Annotated[
 ]
 FormationId = Annotated[
     str | None,
-    typer.Option(
-        "--formation", help="Which of the server's formations.", show_default=False, rich_help_panel=_SERVER
-    ),
+    typer.Option("--formation", help="Which of the server's formations.", show_default=False, rich_help_panel=_SERVER),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Plain JSON instead of a table.", show_default=False)]
 Type = Annotated[

@@ -52,7 +52,7 @@ class Place:
         """The server's address: ``--url``, or MUXI_URL unless an option names a store."""
         names_store = any(given is not None for given in (self.config, self.data_dir, self.database_url))
         if self.url is not None and names_store:
-            raise typer.BadParameter("--url means a server, --config, --data-dir and --database-url a store: choose one.")
+            raise typer.BadParameter("--url means a server; --config, --data-dir and --database-url mean a store.")
         return self.url or (None if names_store else os.environ.get("MUXI_URL") or None)
 
     def files(self) -> Path:
@@ -67,7 +67,11 @@ class Place:
             SettingsError: the file is wrong.
         """
         read = read_settings(self.config, self.secrets)
-        return with_database(read, self.database_url or os.environ.get("MUXI_DATABASE_URL"))
+        return with_database(read, self.address())
+
+    def address(self) -> str | None:
+        """The database that goes before the one in the settings."""
+        return self.database_url or os.environ.get("MUXI_DATABASE_URL") or None
 
     def formation(self, *, check_embeddings: bool = True) -> Formation:
         """The store, open; the caller closes it.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
+
+import stamina
 
 from muxi.cli.access import Asked, Shape
 from muxi.cli.options import Who
@@ -23,8 +26,10 @@ class Remote:
     """
 
     def __init__(self, url: str, formation_id: str | None) -> None:
+        # Told otherwise, it writes each retry to where the answer goes.
+        stamina.instrumentation.set_on_retry_hooks(())
         self._client = FormationClient(url, formation_id or "default", timeout=120)
-        self.where = f"the server at {url}"
+        self.where = f"the server at {re.sub('//[^/]*@', '//', url)}"  # without a password
 
     def resolve(self, who: Who) -> Shape:
         return _shape(self._client.resolve_user(who))
@@ -54,7 +59,7 @@ class Remote:
     def reply(self, asked: Asked) -> Shape:
         return _shape(self._client.chat(asked.message, asked.who, agent=asked.agent, session_id=asked.session))
 
-    def stream(self, asked: Asked) -> Iterator[str]:
+    def stream(self, asked: Asked) -> Generator[str, None, None]:
         pieces = self._client.chat_stream(asked.message, asked.who, agent=asked.agent, session_id=asked.session)
         with pieces:
             yield from pieces

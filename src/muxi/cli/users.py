@@ -92,9 +92,7 @@ def unlink(
     place: Place,
     ident: Ident,
     user: User = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Also a user's last identifier.", show_default=False)
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also a user's last identifier.", show_default=False)] = False,
     type: Type = None,
     json: Json = False,
 ) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
+from itertools import count
 from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
-import stamina
 from httpx_sse import EventSource
 
 from muxi.client import answers, events, faults, requests, retry
@@ -17,8 +18,10 @@ from muxi.client.connection import Connection
 from muxi.client.identifiers import IdentifierInput
 from muxi.client.replies import Hit, Memory, Message, Page, Reply, ResolvedUser, Session, User
 from muxi.client.requests import MemoryDraft, Request
+from muxi.errors import MuxiError
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class AsyncFormationClient:
@@ -176,19 +179,30 @@ class AsyncFormationClient:
         return f"AsyncFormationClient(url={self._connection.shown!r}, formation_id={self._connection.formation_id!r})"
 
     async def _call(self, request: Request[T]) -> T:
-        async for attempt in stamina.retry_context(on=retry.decision(request), **retry.PAUSES):
-            with attempt:
-                return answers.result(request, await self._sent(request, stream=False), self._connection)
-        raise AssertionError("The last attempt returns or raises.")
+        return await self._tried(request, self._answered)
 
     async def _opened(self, request: Request[Any]) -> httpx.Response:
-        async for attempt in stamina.retry_context(on=retry.decision(request), **retry.PAUSES):
-            with attempt:
-                response = await self._sent(request, stream=True)
-                if events.is_stream(response):
-                    return response
-                await self._refuse(response)
-        raise AssertionError("The last attempt returns or raises.")
+        return await self._tried(request, self._begun)
+
+    async def _tried(self, request: Request[T], once: Callable[[Request[T]], Awaitable[R]]) -> R:
+        for attempt in count(1):
+            try:
+                return await once(request)
+            except MuxiError as error:
+                pause = retry.pause(request, error, attempt)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("Counting does not end.")
+
+    async def _answered(self, request: Request[T]) -> T:
+        return answers.result(request, await self._sent(request, stream=False), self._connection)
+
+    async def _begun(self, request: Request[Any]) -> httpx.Response:
+        response = await self._sent(request, stream=True)
+        if not events.is_stream(response):
+            await self._refuse(response)
+        return response
 
     async def _refuse(self, response: httpx.Response) -> None:
         try:

@@ -16,8 +16,9 @@ from muxi.errors import InvalidInputError, SettingsError
 DEFAULT_URL = "http://127.0.0.1:8000"
 #: A server that does not take the connection in this time, in seconds, is not there.
 CONNECT_TIMEOUT = 5.0
-# Idle connections go before the server's own limit (uvicorn: 5 s) closes them under a request.
-LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=4.0)
+# Idle connections are closed here before the server does it under a request (it waits for 75 s).
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Connection:
             "timeout": httpx.Timeout(self.timeout, connect=min(CONNECT_TIMEOUT, self.timeout)),
             "limits": LIMITS,
             "headers": _encoded(self.headers),
+            # A proxy named in the environment cannot know this machine's own addresses.
+            "trust_env": httpx.URL(self.url).host not in _THIS_MACHINE,
         }
 
     def httpx_request(self, request: Request[Any]) -> dict[str, Any]:

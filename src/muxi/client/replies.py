@@ -28,8 +28,8 @@ class Memory:
         kind: ``"said"`` in a conversation, or a ``"note"`` stored on purpose.
         importance: 0 to 1.
         channel: where it came from: the identifier's type, or ``"api"``.
-        agent: the agent it was said to; ``None`` or empty if none.
-        session_id: the conversation it belongs to; ``None`` or empty if none.
+        agent: the agent it was said to; empty if none.
+        session_id: the conversation it belongs to; empty if none.
         said_at: when it was said.
         created_at: when it was stored.
         metadata: the application's own.
@@ -40,8 +40,8 @@ class Memory:
     kind: str
     importance: float
     channel: str
-    agent: str | None
-    session_id: str | None
+    agent: str
+    session_id: str
     said_at: datetime
     created_at: datetime
     metadata: Mapping[str, Any]
@@ -75,7 +75,7 @@ class Reply:
     """
 
     text: str
-    user_id: str | None
+    user_id: str
     session_id: str
     message_id: str
     agent: str
@@ -174,7 +174,7 @@ class Message:
     seq: int
     role: str
     text: str
-    agent: str | None
+    agent: str
     metadata: Mapping[str, Any]
     created_at: datetime
 

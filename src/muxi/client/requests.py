@@ -158,7 +158,7 @@ def search(
 
 def delete_memory(memory_id: str, user_id: IdentifierInput) -> Request[None]:
     path = f"/v1/memories/{_segment(memory_id, MemoryNotFoundError)}"
-    # Sent again after a lost answer, it would report that nothing is there.
+    # Sent again after a lost answer it reports that nothing is there, which is then true.
     return Request("DELETE", path, reading.nothing, headers=as_headers(user_id))
 
 

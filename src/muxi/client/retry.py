@@ -1,49 +1,52 @@
-"""What is tried again, how often, and after what pause."""
+"""What is tried again, how often, and after what pause.
+
+Own code, and not stamina: that one logs every retry through structlog, which writes to standard output unless the
+program sets it up, and so into the data of any script that uses this client.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypedDict
+import logging
+import random
+from typing import Any
 
 import httpx
 
 from muxi.client.faults import NEVER_SENT
 from muxi.client.requests import Request
-from muxi.errors import ModelError, ServerUnreachableError, StorageBusyError, StorageUnavailableError
+from muxi.errors import ModelError, MuxiError, ServerUnreachableError, StorageBusyError, StorageUnavailableError
 
+ATTEMPTS = 3
+#: Seconds before the second attempt, at most; twice as long before each further one.
+FIRST_PAUSE = 0.4
 #: A server that asks for a longer pause, in seconds, is not waited for.
 MAX_PAUSE = 30.0
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 
-
-class Pauses(TypedDict):
-    """Arguments of ``stamina.retry_context``: 3 attempts, the pauses in between grow and are jittered."""
-
-    attempts: int
-    timeout: None
-    wait_initial: float
-    wait_max: float
-    wait_jitter: float
+log = logging.getLogger("muxi.client")
 
 
-PAUSES: Final = Pauses(attempts=3, timeout=None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
+def pause(request: Request[Any], error: MuxiError, attempt: int) -> float | None:
+    """How many seconds to wait before trying again; ``None``: not at all.
+
+    Args:
+        request: what failed.
+        error: how.
+        attempt: which it was, from 1.
+    """
+    if attempt >= ATTEMPTS or not _passing(error, request.idempotent):
+        return None
+    seconds = error.details.get("retry_after")
+    if seconds is None:
+        # Half of the pause is left to chance: clients that failed together do not come back together.
+        seconds = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1)
+    if seconds > MAX_PAUSE:
+        return None
+    log.info("%s %s failed (%s); again in %.1f s", request.method, request.path, error.code, seconds)
+    return float(seconds)
 
 
-def decision(request: Request[Any]) -> Callable[[Exception], bool | float]:
-    """Tells, for a failure of this request, whether to try again, or after how many seconds."""
-
-    def decide(error: Exception) -> bool | float:
-        if not _passing(error, request.idempotent):
-            return False
-        asked_for = getattr(error, "details", {}).get("retry_after")
-        if asked_for is None:
-            return True
-        return float(asked_for) if asked_for <= MAX_PAUSE else False
-
-    return decide
-
-
-def _passing(error: Exception, idempotent: bool) -> bool:
+def _passing(error: MuxiError, idempotent: bool) -> bool:
     if isinstance(error.__cause__, NEVER_SENT):
         return True
     # Silence for the whole time-out: asking again would only make the caller wait three times as long.
@@ -51,4 +54,4 @@ def _passing(error: Exception, idempotent: bool) -> bool:
         return False
     if isinstance(error, ServerUnreachableError | StorageUnavailableError | StorageBusyError):
         return True
-    return getattr(error, "details", {}).get("status") in _TRY_AGAIN
+    return error.details.get("status") in _TRY_AGAIN

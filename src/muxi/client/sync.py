@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
+import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import count
 from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
-import stamina
 from httpx_sse import EventSource
 
 from muxi.client import answers, events, faults, requests, retry
@@ -17,8 +19,10 @@ from muxi.client.connection import Connection
 from muxi.client.identifiers import IdentifierInput
 from muxi.client.replies import Hit, Memory, Message, Page, Reply, ResolvedUser, Session, User
 from muxi.client.requests import MemoryDraft, Request
+from muxi.errors import MuxiError
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class FormationClient:
@@ -49,6 +53,8 @@ class FormationClient:
     ) -> None:
         self._connection = Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ)
         self._http = httpx.Client(**self._connection.httpx_settings())
+        # A client that is dropped without `close`, as scripts do, leaves no connection open.
+        self._finalize = weakref.finalize(self, self._http.close)
 
     def chat(
         self,
@@ -254,7 +260,7 @@ class FormationClient:
 
     def close(self) -> None:
         """Closes the connections. The client cannot be used any more."""
-        self._http.close()
+        self._finalize()
 
     def __enter__(self) -> FormationClient:
         return self
@@ -268,19 +274,30 @@ class FormationClient:
         return f"FormationClient(url={self._connection.shown!r}, formation_id={self._connection.formation_id!r})"
 
     def _call(self, request: Request[T]) -> T:
-        for attempt in stamina.retry_context(on=retry.decision(request), **retry.PAUSES):
-            with attempt:
-                return answers.result(request, self._sent(request, stream=False), self._connection)
-        raise AssertionError("The last attempt returns or raises.")
+        return self._tried(request, self._answered)
 
     def _opened(self, request: Request[Any]) -> httpx.Response:
-        for attempt in stamina.retry_context(on=retry.decision(request), **retry.PAUSES):
-            with attempt:
-                response = self._sent(request, stream=True)
-                if events.is_stream(response):
-                    return response
-                self._refuse(response)
-        raise AssertionError("The last attempt returns or raises.")
+        return self._tried(request, self._begun)
+
+    def _tried(self, request: Request[T], once: Callable[[Request[T]], R]) -> R:
+        for attempt in count(1):
+            try:
+                return once(request)
+            except MuxiError as error:
+                pause = retry.pause(request, error, attempt)
+                if pause is None:
+                    raise
+            time.sleep(pause)
+        raise AssertionError("Counting does not end.")
+
+    def _answered(self, request: Request[T]) -> T:
+        return answers.result(request, self._sent(request, stream=False), self._connection)
+
+    def _begun(self, request: Request[Any]) -> httpx.Response:
+        response = self._sent(request, stream=True)
+        if not events.is_stream(response):
+            self._refuse(response)
+        return response
 
     def _refuse(self, response: httpx.Response) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -83,12 +84,12 @@ class Formation:
             EmbeddingMismatchError: its vectors are of another model.
         """
         storage = open_storage(settings.database(data_dir), pool_size=settings.memory.persistent.pool_size)
-        try:
+        with ExitStack() as if_it_fails:
+            if_it_fails.callback(storage.close)
             storage.migrate()
-            return cls._build(settings, storage, chat_model, embedding_model, check_embeddings, clock)
-        except BaseException:
-            storage.close()
-            raise
+            formation = cls._build(settings, storage, chat_model, embedding_model, check_embeddings, clock)
+            if_it_fails.pop_all()
+        return formation
 
     @classmethod
     def _build(

@@ -56,7 +56,9 @@ def read_cursor(cursor: str, length: int) -> list[Any]:
         place = json.loads(base64.urlsafe_b64decode(cursor.encode()))
     except (ValueError, binascii.Error) as error:
         raise InvalidCursorError("The cursor is not one of ours. Pass next_cursor of the page before.") from error
-    if not isinstance(place, list) or len(place) != length:
+    # Ours are ids, dates and numbers; text of another kind may be of none that a database takes.
+    texts = [value for value in place if isinstance(value, str)] if isinstance(place, list) else []
+    if not isinstance(place, list) or len(place) != length or not all(t.isascii() and t.isprintable() for t in texts):
         raise InvalidCursorError("The cursor is of another list. Pass next_cursor of the page before.")
     return place
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from muxi.ids import UserId
+from muxi.ids import MergeId, UserId
 
 #: Whatever an application knows a person by: ``"alice@acme.com"``, ``42``, ``("U98765ABC", "slack")``
 #: (value first, then type) or ``{"identifier": "U98765ABC", "type": "slack"}``.
@@ -75,3 +75,47 @@ class LinkedIdentifier:
     linked_at: datetime
     linked_by: str
     verified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Users that were made one.
+
+    Attributes:
+        id: ``mrg_...``: what undoes it.
+        survivor_id: the user that all of them are since.
+        merged_ids: the users that were merged into it.
+        merged_at: in UTC.
+        merged_by: who did it.
+        split_at: when it was undone; ``None`` while it stands.
+    """
+
+    id: MergeId
+    survivor_id: UserId
+    merged_ids: tuple[UserId, ...]
+    merged_at: datetime
+    merged_by: str
+    split_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a user has, counted."""
+
+    identifiers: int
+    sessions: int
+    messages: int
+    memories: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergePreview:
+    """What a merge would do.
+
+    Attributes:
+        survivor_id: the user that all would be.
+        holdings: what each user has now, the survivor first.
+    """
+
+    survivor_id: UserId
+    holdings: Mapping[UserId, Holdings]

@@ -81,7 +81,7 @@ class Sessions:
         last_at, last_id = read_cursor(cursor, 2) if cursor else ["9999-12-31T00:00:00+00:00", "~"]
         try:
             before = datetime.fromisoformat(str(last_at)).astimezone(UTC)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise InvalidCursorError(f"{cursor!r} is not a cursor of this list.") from error
         rows = self._store.newest(user_id, (before, SessionId(str(last_id))), checked_limit(limit) + 1)
         return page(rows, limit, lambda last: [last.last_at.isoformat(), last.id])

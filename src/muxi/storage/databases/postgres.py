@@ -102,8 +102,8 @@ class PostgresDatabase:
 def _configure(conn: Connection) -> None:
     conn.adapters.register_dumper(dict, JsonbDumper)
     conn.execute("SET TIME ZONE 'UTC'")
-    # A plan is kept from the first uses of a statement, when the tables may be new and without statistics: Postgres then
-    # prefers a bitmap of the whole formation to the key, and the look-up grows with the users.
+    # A statement's plan is kept from its first uses, when tables may be new and without statistics: Postgres then
+    # prefers a bitmap of the whole formation to the key, and each look-up would read every user.
     conn.execute("SET enable_bitmapscan = off")
 
 

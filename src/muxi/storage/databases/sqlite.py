@@ -45,9 +45,7 @@ class _Cursor(sqlite3.Cursor):
     def execute(self, sql: str, parameters: Any = ()) -> Self:
         if isinstance(parameters, dict):
             # Most values are text and pass as they are: a call for each would cost as much as the look-up's own work.
-            parameters = {
-                name: value if type(value) is str else _stored(value) for name, value in parameters.items()
-            }
+            parameters = {name: value if type(value) is str else _stored(value) for name, value in parameters.items()}
         return super().execute(sql, parameters)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 
 import snowballstemmer
 
-from muxi.core.models.base import Completion, Prompt, Recalled, Usage
+from muxi.core.models.base import Completion, Prompt, Usage
 
 NOTICE = "(No chat model is configured: I can only quote what you told me.)"
 
@@ -41,10 +42,16 @@ _MONTHS = (
 # fmt: on
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    text: str
+    where: str
+
+
 class QuoteModel:
     """A chat model that is honest, instant and deterministic, and needs no key and no network.
 
-    A question is answered with the recalled texts that share a word with it, each with its channel and date; if
+    A question is answered with what the user said that shares a word with it, each with its channel and date; if
     none does, the answer says so, and quotes the most relevant one as the nearest. A statement is noted.
     """
 
@@ -66,10 +73,10 @@ class QuoteModel:
 
 
 def _answer(prompt: Prompt) -> str:
-    told = [memory for memory in prompt.recalled if _tells(memory.text, prompt.message)]
+    told = [said for said in _told(prompt) if _tells(said.text, prompt.message)]
     about = _topics(prompt.message)
-    fitting = (memory for memory in told if about & _topics(memory.text))
-    quotes = "; ".join(_quote(memory) for memory in islice(fitting, _MOST_QUOTES))
+    fitting = (said for said in told if about & _topics(said.text))
+    quotes = "; ".join(_quote(said) for said in islice(fitting, _MOST_QUOTES))
     if not _is_question(prompt.message):
         return f"Noted. You also told me: {quotes}." if quotes else "Noted."
     if quotes:
@@ -77,6 +84,12 @@ def _answer(prompt: Prompt) -> str:
     if told:
         return f"I know nothing of that. The nearest that you told me: {_quote(told[0])}."
     return "I know nothing of that."
+
+
+def _told(prompt: Prompt) -> list[_Said]:
+    """What the user said: in this conversation, the newest first, then what was recalled, the best first."""
+    here = [_Said(line.text, "in this conversation") for line in reversed(prompt.recent) if line.role == "user"]
+    return here + [_Said(one.text, f"{one.channel}, {_day(one.said_at)}") for one in prompt.recalled]
 
 
 def _tells(text: str, message: str) -> bool:
@@ -101,11 +114,11 @@ def _stem(word: str) -> str:
     return stem
 
 
-def _quote(memory: Recalled) -> str:
-    text = " ".join(memory.text.split())
+def _quote(said: _Said) -> str:
+    text = " ".join(said.text.split())
     if len(text) > _LONGEST_QUOTE:
         text = f"{text[:_LONGEST_QUOTE].rstrip()}…"
-    return f'"{text}" ({memory.channel}, {_day(memory.said_at)})'
+    return f'"{text}" ({said.where})'
 
 
 def _day(moment: datetime) -> str:

@@ -1,0 +1,94 @@
+"""The application, wired by hand: everything it uses is handed down to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+
+from muxi.core.formation import Formation
+from muxi.core.threads import in_thread
+from muxi.errors import MuxiError
+from muxi.server import problems
+from muxi.server.caller import Served
+from muxi.server.door import Door
+from muxi.server.keys import Keys
+from muxi.server.limits import BodyLimit
+from muxi.server.routes import chat, health, identifiers, memories, sessions, users
+from muxi.server.schemas.base import Problem
+
+OF_A_FORMATION = (chat.router, users.router, identifiers.router, sessions.router, memories.router)
+_FAILURES: dict[int | str, dict[str, Any]] = {
+    "default": {"model": Problem, "description": "A problem document (application/problem+json)."}
+}
+
+#: The framework's own would record bodies and the texts of exceptions: what people say is not for a tracing service.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
+def create_app(formations: Mapping[str, Formation], own: str, keys: Mapping[str, Keys]) -> FastAPI:
+    """The application that serves some formations.
+
+    Args:
+        formations: by id, open; they are closed when the application ends.
+        own: the id of the one at ``/v1``; each is at ``/api/{formation_id}/v1``.
+        keys: of each formation, by its id.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        for formation in formations.values():
+            await in_thread(formation.close)
+
+    app = FastAPI(
+        title="muxi",
+        description="One person, many identifiers, one memory. Every route is at /v1, for the server's own formation, "
+        "and at /api/{formation_id}/v1, for any formation it serves.",
+        version=_version(),
+        lifespan=lifespan,
+        middleware=[Middleware(Door), Middleware(BodyLimit)],
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=_FAILURES,
+        telemetry=_NO_TELEMETRY,
+    )
+    app.state.served = Served(dict(formations), dict(keys), own)
+    app.add_exception_handler(MuxiError, problems.of_muxi)
+    app.add_exception_handler(RequestValidationError, problems.of_validation)
+    app.add_exception_handler(HTTPException, problems.of_http)
+    app.add_exception_handler(ClientDisconnect, problems.of_hang_up)
+    _include_routes(app)
+    return app
+
+
+def _include_routes(app: FastAPI) -> None:
+    routes = APIRouter()
+    for router in OF_A_FORMATION:
+        routes.include_router(router)
+    app.include_router(routes, prefix="/v1")
+    app.include_router(routes, prefix="/api/{formation_id}/v1", include_in_schema=False)
+    app.include_router(health.router)
+    app.include_router(health.router, prefix="/v1", include_in_schema=False)
+
+
+def _version() -> str:
+    try:
+        return version("muxi-core")
+    except PackageNotFoundError:  # run from the sources
+        return "0"

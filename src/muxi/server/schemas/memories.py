@@ -1,0 +1,129 @@
+"""Memories as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, StrictStr, Tag
+
+from muxi.core.memory.service import Draft
+from muxi.core.memory.types import Hit, Memory
+from muxi.server.schemas.base import Metadata, Moment, Name, Request, Response
+from muxi.server.schemas.identifiers import IdentifierIn
+
+
+class MemoryDraft(Request):
+    """A text to remember."""
+
+    text: StrictStr
+    metadata: Metadata | None = None
+    importance: float = Field(0.5, description="0 to 1")
+    session_id: Name | None = None
+    agent: Name | None = None
+    said_at: Moment | None = None
+
+    def draft(self) -> Draft:
+        """As the core takes it."""
+        return Draft(
+            text=self.text,
+            metadata=self.metadata or {},
+            importance=self.importance,
+            session_id=self.session_id or "",
+            agent_id=self.agent or "",
+            said_at=self.said_at,
+        )
+
+
+class NewMemory(MemoryDraft):
+    """A text to remember of a user."""
+
+    user_id: IdentifierIn | None = None
+
+
+class NewMemories(Request):
+    """Texts to remember of a user: all or none."""
+
+    memories: list[MemoryDraft]
+    user_id: IdentifierIn | None = None
+
+
+def _form(body: Any) -> str:
+    many = "memories" in body if isinstance(body, Mapping) else isinstance(body, NewMemories)
+    return "many memories" if many else "one memory"
+
+
+AddMemories = Annotated[
+    Annotated[NewMemory, Tag("one memory")] | Annotated[NewMemories, Tag("many memories")], Discriminator(_form)
+]
+
+
+class MemoryOut(Response):
+    """One remembered text."""
+
+    memory_id: str
+    text: str
+    kind: str
+    importance: float
+    channel: str
+    agent: str
+    session_id: str
+    said_at: datetime
+    created_at: datetime
+    metadata: Metadata
+
+    @classmethod
+    def of(cls, memory: Memory) -> MemoryOut:
+        return cls(
+            memory_id=memory.id,
+            text=memory.text,
+            kind=memory.kind,
+            importance=memory.importance,
+            channel=memory.channel,
+            agent=memory.agent_id,
+            session_id=memory.session_id,
+            said_at=memory.said_at,
+            created_at=memory.created_at,
+            metadata=dict(memory.metadata),
+        )
+
+
+class MemoryList(Response):
+    """Remembered texts."""
+
+    memories: list[MemoryOut]
+
+
+class MemoryPage(MemoryList):
+    """A page of a user's memories, newest first."""
+
+    next_cursor: str | None
+
+
+class SearchRequest(Request):
+    """What to look for."""
+
+    query: StrictStr
+    user_id: IdentifierIn | None = None
+    limit: int = 10
+    agent: Name | None = None
+    filter_metadata: Metadata | None = None
+    scope: Literal["long_term", "buffer"] = "long_term"
+
+
+class HitOut(Response):
+    """A found memory; a higher score is a better match, within one search."""
+
+    memory: MemoryOut
+    score: float
+
+    @classmethod
+    def of(cls, hit: Hit) -> HitOut:
+        return cls(memory=MemoryOut.of(hit.memory), score=hit.score)
+
+
+class Hits(Response):
+    """What was found, the best first."""
+
+    hits: list[HitOut]

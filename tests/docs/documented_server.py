@@ -1,0 +1,26 @@
+"""The server that the documentation's examples talk to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.server_process import ServerProcess
+
+
+@pytest.fixture(scope="module")
+def server_of_document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A real server with an empty store for each document."""
+    with ServerProcess(tmp_path_factory.mktemp("documented")) as server:
+        yield server
+
+
+@pytest.fixture
+def documented_server(server_of_document: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server, named by the environment as the documents say, and a folder for files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MUXI_URL", server_of_document.url)
+    monkeypatch.setenv("MUXI_CLIENT_KEY", server_of_document.client_key)
+    monkeypatch.setenv("MUXI_ADMIN_KEY", server_of_document.admin_key)

@@ -1,0 +1,64 @@
+"""A real server of two formations, in a process of its own, on each kind of database."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.both_clients import KINDS
+from tests.support.openai_server import OpenAIServer
+from tests.support.postgres import new_database
+from tests.support.server_process import ServerProcess
+
+OTHER_CLIENT_KEY = "other-client-key-0123456789"
+OTHER_ADMIN_KEY = "other-admin-key-0123456789"
+
+#: The server's own formation: one agent that quotes, and one whose every answer is scripted.
+OWN = """
+id: acme
+agents:
+  - id: assistant
+    default: true
+  - id: scripted
+    model: {{provider: openai, model: scripted, api_key: none, base_url: "{url}"}}
+"""
+OTHER = f"""
+id: globex
+keys: {{client_key: {OTHER_CLIENT_KEY}, admin_key: {OTHER_ADMIN_KEY}}}
+"""
+
+
+@pytest.fixture(scope="session")
+def chat_model() -> Iterator[OpenAIServer]:
+    """The model of the agent `scripted`: does what a test tells it to."""
+    with OpenAIServer() as model:
+        yield model
+
+
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, chat_model: OpenAIServer
+) -> Iterator[ServerProcess]:
+    """A server for the whole run, on each kind of database: tests name users of their own, by `someone`."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    address = new_database(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
+    configs = [OWN.format(url=chat_model.url), OTHER]
+    with ServerProcess(folder, database_url=address, configs=configs) as process:
+        yield process
+
+
+@pytest.fixture
+def someone() -> Callable[[str], str]:
+    """Makes identifiers that no other test uses."""
+    here = uuid.uuid4().hex[:12]
+    return lambda name: f"{name}-{here}@example.com"
+
+
+@pytest.fixture(params=list(KINDS.values()), ids=list(KINDS))
+def call(request: pytest.FixtureRequest, server: ServerProcess) -> Callable[..., Any]:
+    """Calls a method of a fresh client of each kind, with the key of the server's own formation."""
+    return lambda name, *args, **kwargs: request.param(server.url, server.client_key, name, *args, **kwargs)
