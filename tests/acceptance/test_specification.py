@@ -90,7 +90,7 @@ class TestOneUserManyIdentifiers:
             ["alice@email.com", {"identifier": "U98765ABC", "type": "slack"}, ("user_123", "internal")], user_id=None
         )
         listed = [one.shown for one in orchestrator.get_user_identifiers(user_id=made.id)]
-        assert sorted(listed) == sorted(["alice@email.com", "U98765ABC", "user_123"])
+        assert listed == ["alice@email.com", "U98765ABC", "user_123"]
 
     async def test_matched_by_e_mail_and_conflicting(self, orchestrator: Orchestrator) -> None:
         """A Slack workspace is linked by e-mail; somebody else's e-mail is refused."""

@@ -148,7 +148,7 @@ class TestAssociate:
             ["alice@email.com", {"identifier": "U98765ABC", "type": "slack"}, ("user_123", "internal")]
         )
         assert user.new
-        assert shown(identities, user.id) == ["U98765ABC", "alice@email.com", "user_123"]
+        assert shown(identities, user.id) == ["alice@email.com", "U98765ABC", "user_123"]
 
     def test_the_rest_is_linked_to_the_one_owner(self, identities: Identities) -> None:
         """Matched by e-mail: the Slack id becomes the same person's."""

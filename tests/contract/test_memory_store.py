@@ -70,7 +70,9 @@ class TestRemember:
         assert memories.settled(10)
         [hit] = memories.search(alice, "tea", MODEL.vector("tea"))
         assert hit.memory.metadata == {"mood": "calm"} and hit.memory.importance == 0.7
-        assert np.allclose(hit.memory.vector, MODEL.vector("I like green tea"))
+        [listed] = memories.newest(alice).items
+        assert listed.vector is not None
+        assert np.allclose(listed.vector, MODEL.vector("I like green tea"))
 
     def test_another_user_formation_and_nobody_find_nothing(
         self, memories: Memories, alice: UserId, bob: UserId, other_stores: FormationStores, clock: TestClock
@@ -93,7 +95,8 @@ class TestRemember:
         [first] = elsewhere.add(alice, [Draft("black tea")])
         assert texts(memories, alice) == ["black tea"]
         assert elsewhere.settled(10)
-        assert memories.search(alice, "tea", MODEL.vector("tea"))[0].memory.vector is not None
+        texts(memories, alice)
+        assert memories.cache.index(alice).embedded == 1
         elsewhere.add(alice, [Draft("white tea")])
         elsewhere.delete(alice, first.id)
         assert texts(memories, alice) == ["white tea"]

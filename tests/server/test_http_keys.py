@@ -122,3 +122,18 @@ def test_an_unusable_folder_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match=r"keys\.json cannot be read or written"):
         open_keys([F], tmp_path / "file" / "inside")
+
+
+def test_the_description_names_keys_and_headers(server: ThreadServer) -> None:
+    """The OpenAPI document says which keys open a route, and which headers it reads."""
+    document = server.http.get("/openapi.json").json()
+    chat, search = document["paths"]["/v1/chat"]["post"], document["paths"]["/v1/memories/search"]["post"]
+    schemes = document["components"]["securitySchemes"]
+    assert {name: scheme["name"] for name, scheme in schemes.items()} == {
+        "ClientKey": "X-Muxi-Client-Key",
+        "AdminKey": "X-Muxi-Admin-Key",
+    }
+    assert chat["security"] == [{"ClientKey": []}, {"AdminKey": []}]
+    assert [one["name"] for one in chat["parameters"]] == ["X-Muxi-User-Id", "X-Muxi-User-Id-Type", "Idempotency-Key"]
+    assert [one["name"] for one in search["parameters"]] == ["X-Muxi-User-Id", "X-Muxi-User-Id-Type"]
+    assert "security" not in document["paths"]["/health"]["get"]

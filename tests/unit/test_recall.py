@@ -197,17 +197,9 @@ def test_other_languages_are_found(text: str, query: str) -> None:
 
 
 def test_hit_is_the_memory_as_it_was_put() -> None:
-    """A hit holds every field of the memory, its vector included, and changing that vector changes nothing here."""
+    """A hit holds every field of the memory but its vector, which is kept once, in the index."""
     put = memory(1, "tea", metadata={"a": 1}, vector=axis(1))
-    index = index_of(put)
-    found = search(index, "tea")[0].memory
-    assert found.vector is not None
-    assert found.vector.tolist() == axis(1).tolist()
-    assert replace(found, vector=None) == replace(put, vector=None)
-    found.vector[:] = 9
-    again = search(index, "tea")[0].memory.vector
-    assert again is not None
-    assert again.tolist() == axis(1).tolist()
+    assert search(index_of(put), "tea")[0].memory == replace(put, vector=None)
 
 
 # What may be returned

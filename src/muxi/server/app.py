@@ -19,6 +19,7 @@ from muxi.core.threads import in_thread
 from muxi.errors import MuxiError
 from muxi.server import problems
 from muxi.server.caller import Served
+from muxi.server.description import describe
 from muxi.server.door import Door
 from muxi.server.keys import Keys
 from muxi.server.limits import BodyLimit
@@ -74,6 +75,7 @@ def create_app(formations: Mapping[str, Formation], own: str, keys: Mapping[str,
     app.add_exception_handler(HTTPException, problems.of_http)
     app.add_exception_handler(ClientDisconnect, problems.of_hang_up)
     _include_routes(app)
+    describe(app)
     return app
 
 

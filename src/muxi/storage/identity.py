@@ -71,21 +71,19 @@ class _Writer:
         self._sql.add_user(self._conn, formation_id=self._formation_id, user_id=user_id, created_at=now)
 
     def link(self, identifier: Identifier, user_id: UserId, now: datetime, by: str) -> bool:
-        key = {"formation_id": self._formation_id, "value": identifier.value}
-        # A second type of a known value changes what the value means without a type.
-        changes_meaning = self._sql.value_exists(self._conn, **key) is not None
-        added = self._sql.add_identifier(
+        known_otherwise: bool | None = self._sql.add_identifier(
             self._conn,
-            **key,
+            formation_id=self._formation_id,
+            value=identifier.value,
             type=identifier.type,
             user_id=user_id,
             shown=identifier.shown,
             linked_at=now,
             linked_by=by,
         )
-        if added and changes_meaning:
+        if known_otherwise:
             self._move_version()
-        return bool(added)
+        return known_otherwise is not None
 
     def unlink(self, identifier: Identifier, user_id: UserId) -> bool:
         removed = self._sql.remove_identifier(

@@ -66,16 +66,18 @@ class SqlMemoryStore:
 
     def delete(self, user_id: UserId | None, memory_id: MemoryId) -> bool:
         key = {"formation_id": self._formation_id, "id": memory_id}
+        # The owner's row first, as every writer does: two of them cannot wait for each other.
         with self._database.transaction() as conn:
             if user_id is None:
-                deleted = bool(self._sql.delete_memory_without_user(conn, **key))
-                if deleted:
-                    self._sql.move_memory_floor_without_user(conn, formation_id=self._formation_id)
-                return deleted
-            owner = self._sql.delete_memory(conn, **key, user_id=user_id)
-            if owner is not None:
-                self._sql.move_memory_floor(conn, formation_id=self._formation_id, user_id=owner)
-        return owner is not None
+                if self._sql.memory_without_user_exists(conn, **key) is None:
+                    return False
+                self._sql.move_memory_floor_without_user(conn, formation_id=self._formation_id)
+                return bool(self._sql.delete_memory_without_user(conn, **key))
+            owner = self._sql.owner_of_memory(conn, **key, user_id=user_id)
+            if owner is None:
+                return False
+            self._sql.move_memory_floor(conn, formation_id=self._formation_id, user_id=owner)
+            return bool(self._sql.delete_memory(conn, **key, user_id=owner))
 
     def unembedded(self, limit: int) -> list[Unembedded]:
         with self._database.connection() as conn:

@@ -17,6 +17,7 @@ from muxi.core.chat.store import ExchangeStore
 from muxi.core.chat.types import Answered, Exchange, LoggedMessage, Piece, Reply, Turn
 from muxi.core.clock import Clock
 from muxi.core.identity.service import Identities
+from muxi.core.identity.types import IdentifierInput
 from muxi.core.memory.buffer import BufferMemory
 from muxi.core.memory.service import Memories
 from muxi.core.memory.types import SAID, Hit, Memory
@@ -69,7 +70,8 @@ async def reply(rooms: Rooms, turn: Turn) -> Reply:
         SessionNotFoundError, AgentNotFoundError: not there, or somebody else's.
         ModelError, StorageError: the model or the database failed; nothing was stored.
     """
-    before = await in_thread(_answered_before, rooms, turn)
+    _check(turn)
+    before = await _answered_before(rooms, turn)
     if before:
         return before
     vector = await rooms.memories.embed(turn.message)
@@ -86,7 +88,8 @@ async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
     Raises:
         MuxiError: as `reply`.
     """
-    before = await in_thread(_answered_before, rooms, turn)
+    _check(turn)
+    before = await _answered_before(rooms, turn)
     if before:
         yield Piece(before.text)
         yield before
@@ -106,14 +109,21 @@ async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
     yield await in_thread(_store, rooms, ready, Completion(text, usage))
 
 
-def _answered_before(rooms: Rooms, turn: Turn) -> Reply | None:
-    """Checks the message, and finds the answer if this very request was answered already."""
+def _check(turn: Turn) -> None:
     checked_text(turn.message, InvalidMessageError)
     checked_metadata(turn.metadata, InvalidMessageError)
+
+
+async def _answered_before(rooms: Rooms, turn: Turn) -> Reply | None:
+    """The answer, if this very request was answered already."""
     if turn.request_key is None or turn.user is None:
         return None
-    user = rooms.identities.resolve(turn.user)
-    stored = rooms.exchanges.answered(user.id, turn.request_key)
+    return await in_thread(_stored_answer, rooms, turn, turn.user, turn.request_key)
+
+
+def _stored_answer(rooms: Rooms, turn: Turn, who: IdentifierInput, request_key: str) -> Reply | None:
+    user = rooms.identities.resolve(who)
+    stored = rooms.exchanges.answered(user.id, request_key)
     return _again(stored, user.id, turn) if stored else None
 
 

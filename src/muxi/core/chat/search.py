@@ -12,6 +12,7 @@ from muxi.core.chat.reply import Rooms, said
 from muxi.core.chat.types import Exchange, LoggedMessage
 from muxi.core.identity.types import IdentifierInput
 from muxi.core.memory.recall import MemoryIndex
+from muxi.core.memory.service import Keep
 from muxi.core.memory.types import SAID, Hit, Memory
 from muxi.core.sessions.types import ROLES, USER, WindowMessage
 from muxi.core.text import checked_metadata, checked_text
@@ -110,12 +111,8 @@ def _search(
     session = rooms.sessions.find(user_id, named) if named is not None else None
     agent_id = agent_id if agent_id is not None else where.get("agent_id")
 
-    def keep(memory: Memory) -> bool:
-        return (
-            (agent_id is None or memory.agent_id == agent_id)
-            and (named is None or memory.session_id in (named, session and session.id))
-            and all(key in memory.metadata and memory.metadata[key] == value for key, value in wanted.items())
-        )
+    places = None if named is None else {named} if session is None else {named, session.id}
+    keep = _condition(agent_id, places, wanted)
 
     if long_term:
         return rooms.memories.search(user_id, query, vector, limit=limit, keep=keep)
@@ -124,6 +121,21 @@ def _search(
     windows = rooms.sessions.windows(user_id, rooms.buffer.searchable)
     index.put(_as_memory(one, user_id) for one in windows if role is None or one.message.role == role)
     return index.search(query, vector, limit=limit, now=rooms.clock(), keep=keep)
+
+
+def _condition(agent_id: str | None, places: set[str] | None, wanted: Mapping[str, Any]) -> Keep | None:
+    """What a memory has to be; ``None`` if anything will do, which the ranker need not ask of each."""
+    if agent_id is None and places is None and not wanted:
+        return None
+
+    def keep(memory: Memory) -> bool:
+        if agent_id is not None and memory.agent_id != agent_id:
+            return False
+        if places is not None and memory.session_id not in places:
+            return False
+        return wanted.items() <= memory.metadata.items()
+
+    return keep
 
 
 def _conversation(metadata: Mapping[str, Any]) -> str | None:

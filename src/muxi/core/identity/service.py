@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from muxi.core.clock import Clock
 from muxi.core.identity.cache import DEFAULT_TTL_S, UserCache
@@ -121,8 +122,9 @@ class Identities:
                 writer.add_user(user_id, now)
             elif not writer.lock(user_id):
                 raise UserNotFoundError("The user was merged or erased meanwhile. Resolve the identifier again.")
-            for identifier in identifiers:
-                writer.link(identifier, user_id, now, by="associate")
+            for place, identifier in enumerate(identifiers):
+                # A microsecond apart: they are listed in the order in which they were given.
+                writer.link(identifier, user_id, now + timedelta(microseconds=place), by="associate")
         self._forget_if(writer.moved)
         return replace(self.get(user_id), new=new)
 
@@ -218,7 +220,8 @@ class Identities:
         clashing = [i.shown for i, owner in owners.items() if owner is not None and owner != target]
         others = sorted(found - {target})
         raise IdentifierConflictError(
-            f"{', '.join(map(repr, clashing))} belong to {'another user' if target else 'several users'}. "
+            f"{', '.join(map(repr, clashing))} {'belongs' if len(clashing) == 1 else 'belong'} to "
+            f"{'another user' if target else 'several users'}. "
             "Nothing was linked. Unlink them first, or leave them out.",
             identifiers=clashing,
             owners=others,

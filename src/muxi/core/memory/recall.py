@@ -64,6 +64,12 @@ class MemoryIndex:
         return len(self._memories)
 
     @property
+    def embedded(self) -> int:
+        """How many memories have their vector."""
+        with self._lock:
+            return int(self._embedded.values.sum())
+
+    @property
     def nbytes(self) -> int:
         """Bytes held, estimated: vectors, columns, words and the memories themselves."""
         with self._lock:
@@ -150,7 +156,7 @@ class MemoryIndex:
         ids = [self._memories[row].id for row in order]
         newer = self._said_at.values[order].tolist()
         ranked = sorted(zip(scores.tolist(), newer, ids, strict=True), reverse=True)
-        return [Hit(self._whole(self._rows[id]), score) for score, _, id in ranked[:limit]]
+        return [Hit(self._memories[self._rows[id]], score) for score, _, id in ranked[:limit]]
 
     def _whole(self, row: int) -> Memory:
         if self._vectors is None or not self._embedded.values[row]:

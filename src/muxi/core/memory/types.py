@@ -35,7 +35,7 @@ class Memory:
         said_at: when it was said, in UTC.
         created_at: when it was stored, in UTC.
         metadata: the application's own, found again by `filter_metadata`.
-        vector: its embedding, L2-normalised float32; ``None`` until it is embedded.
+        vector: its embedding, L2-normalised float32; ``None`` until it is embedded, and in a hit.
     """
 
     id: MemoryId

@@ -30,6 +30,8 @@ _MAX_PIECES = 256
 _MAX_CHARS = 8192
 # Larger batches are no faster on few cores, and pad more.
 _BATCH = 16
+# Padded pieces in one batch: what the network needs grows with them, and is not given back (600 MB for 16 x 256).
+_BATCH_PIECES = 256
 _THREADS = min(2, os.cpu_count() or 1)
 # A cached vector's array, key and places in the cache's tables, beside its numbers; measured with tracemalloc.
 _ENTRY_OVERHEAD = 400
@@ -140,9 +142,15 @@ class _Model:
 
 
 def _by_length(encodings: Sequence[Encoding]) -> Iterator[list[int]]:
-    places = sorted(range(len(encodings)), key=lambda place: len(encodings[place].ids))
-    for start in range(0, len(places), _BATCH):
-        yield places[start : start + _BATCH]
+    batch: list[int] = []
+    for place in sorted(range(len(encodings)), key=lambda place: len(encodings[place].ids)):
+        # The longest comes last, and all are padded to it.
+        if batch and (len(batch) == _BATCH or (len(batch) + 1) * len(encodings[place].ids) > _BATCH_PIECES):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
 
 
 def _load() -> _Model:

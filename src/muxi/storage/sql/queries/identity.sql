@@ -25,19 +25,19 @@ FROM users u
 JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
 WHERE u.formation_id = :formation_id AND u.id = :user_id;
 
--- name: value_exists$
--- Whether any type of this value is linked: then a new link can change what an untyped look-up means.
-SELECT 1 FROM identifiers WHERE formation_id = :formation_id AND value = :value LIMIT 1;
-
 -- name: add_user!
 INSERT INTO users (formation_id, id, canonical_id, created_at)
 VALUES (:formation_id, :user_id, :user_id, :created_at);
 
--- name: add_identifier!
--- 0 rows: somebody was faster, read again.
+-- name: add_identifier$
+-- No row: it is linked already. True: the value is known under another type too, and a look-up without a type
+-- means something else from now on.
 INSERT INTO identifiers (formation_id, value, type, user_id, shown, linked_at, linked_by)
 VALUES (:formation_id, :value, :type, :user_id, :shown, :linked_at, :linked_by)
-ON CONFLICT DO NOTHING;
+ON CONFLICT DO NOTHING
+RETURNING EXISTS (
+    SELECT 1 FROM identifiers o
+    WHERE o.formation_id = :formation_id AND o.value = :value AND o.type <> :type);
 
 -- name: identifiers_of
 SELECT i.type, i.value, i.shown, i.linked_at, i.linked_by, i.verified_at

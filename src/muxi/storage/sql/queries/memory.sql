@@ -75,12 +75,18 @@ SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, 
 FROM memories
 WHERE formation_id = :formation_id AND request_key = :request_key AND user_id IS NULL;
 
--- name: delete_memory$
+-- name: owner_of_memory$
 -- Another user's id is as unknown as none.
-DELETE FROM memories
+SELECT user_id FROM memories
 WHERE formation_id = :formation_id AND id = :id
-  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
-RETURNING user_id;
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: delete_memory!
+DELETE FROM memories
+WHERE formation_id = :formation_id AND id = :id AND user_id = :user_id;
+
+-- name: memory_without_user_exists$
+SELECT 1 FROM memories WHERE formation_id = :formation_id AND id = :id AND user_id IS NULL;
 
 -- name: delete_memory_without_user!
 DELETE FROM memories
