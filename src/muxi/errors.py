@@ -37,6 +37,7 @@
     ├── StorageError                the database failed                         503
     │   ├── StorageUnavailableError
     │   ├── StorageBusyError
+    │   ├── StorageConflictError                                                409
     │   ├── StorageReadOnlyError
     │   ├── StorageFullError                                                    507
     │   ├── StorageCorruptError                                                 500
@@ -285,6 +286,12 @@ class StorageBusyError(StorageError):
     """The database is busy."""
 
     code = "storage_busy"
+
+
+class StorageConflictError(StorageError):
+    """Somebody else has stored this already."""
+
+    code, status = "storage_conflict", 409
 
 
 class StorageReadOnlyError(StorageError):

@@ -127,6 +127,11 @@ class Formation:
             formation.memories.embedder.wake()
         return formation
 
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is in this process, so that a look-up takes microseconds."""
+        return self.storage.dialect == "sqlite"
+
     def ping(self) -> None:
         """Raises `StorageError` if the database does not answer."""
         self.storage.ping()

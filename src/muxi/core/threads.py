@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
+
+# One a core: they wait for a database, but compute one at a time, and more of them only hand the interpreter's lock
+# around (Postgres, 50 clients, two cores: 186 turns a second with four threads, 226 to 262 with two).
+_THREADS = ThreadPoolExecutor(max(2, os.cpu_count() or 2), thread_name_prefix="muxi-step")
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+async def step(here: bool, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs a plain function here, or in a worker thread.
+
+    Under load a hand-over costs more than it frees: the thread and the event loop wait for each other's
+    interpreter lock at every statement. On SQLite a server of 50 clients answered 178 turns a second through
+    threads and 329 without.
+
+    Args:
+        here: whether it is known to be quick: an embedded database, nothing to load.
+        function: what to run, with its arguments.
+    """
+    if here:
+        return function(*args, **kwargs)
+    return await in_thread(function, *args, **kwargs)
 
 
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -15,4 +38,4 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
 
     A whole step at once, never one look-up at a time: a thread costs more than a look-up.
     """
-    return await asyncio.to_thread(function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(function, *args, **kwargs))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from muxi.core.chat.types import Answered, Exchange
+from muxi.core.chat.types import Answered, Exchange, Saved
 from muxi.core.memory.types import Memory
+from muxi.errors import StorageConflictError
 from muxi.ids import UserId
 from muxi.storage import queries
 from muxi.storage.databases.base import Database
-from muxi.storage.memory import insert_memory, move_version
+from muxi.storage.memory import insert_memory, memory_row, move_version
 
 
 class _StoredBeforeError(Exception):
@@ -29,13 +30,12 @@ class SqlExchangeStore:
         self._sessions = queries.load(database, "sessions")
         self._memory = queries.load(database, "memory")
 
-    def save(self, exchange: Exchange, model: str) -> Answered | None:
+    def save(self, exchange: Exchange, model: str) -> Saved | Answered:
         try:
             with self._database.transaction() as conn:
-                self._store(conn, exchange, model)
+                return self._store(conn, exchange, model)
         except _StoredBeforeError as stored:
             return stored.answered
-        return None
 
     def answered(self, user_id: UserId, request_key: str) -> Answered | None:
         with self._database.connection() as conn:
@@ -45,7 +45,7 @@ class SqlExchangeStore:
         row = self._sessions.answered(conn, formation_id=self._formation_id, user_id=user_id, request_key=request_key)
         return Answered(row[4], row[0], row[1], row[2], row[3]) if row else None
 
-    def _store(self, conn: Any, exchange: Exchange, model: str) -> None:
+    def _store(self, conn: Any, exchange: Exchange, model: str) -> Saved:
         # The session's row first: turns of one session, and repeats of one request, wait for each other here.
         following = self._sessions.reserve_seq(
             conn,
@@ -60,8 +60,9 @@ class SqlExchangeStore:
                 raise _StoredBeforeError(stored)
         first = following - len(exchange.messages)
         self._add_messages(conn, exchange, first)
-        if exchange.memory:
-            self._remember(conn, replace(exchange.memory, seq=first), model)
+        if exchange.memory is None:
+            return Saved(None)
+        return self._remember(conn, replace(exchange.memory, seq=first), model)
 
     def _add_messages(self, conn: Any, exchange: Exchange, first: int) -> None:
         for place, message in enumerate(exchange.messages):
@@ -80,6 +81,40 @@ class SqlExchangeStore:
                 request_key=exchange.request_key if place == 0 else None,
             )
 
-    def _remember(self, conn: Any, memory: Memory, model: str) -> None:
+    def _remember(self, conn: Any, memory: Memory, model: str) -> Saved:
         version = move_version(self._memory, conn, self._formation_id, memory.user_id, 1)
         insert_memory(self._memory, conn, self._formation_id, memory, version, model, None)
+        return Saved(memory, version)
+
+
+class PostgresExchangeStore(SqlExchangeStore):
+    """The same, with the common exchange in one statement: over a network each one costs a round trip."""
+
+    def __init__(self, database: Database, formation_id: str) -> None:
+        super().__init__(database, formation_id)
+        self._at_once = queries.load(database, "exchanges_postgres")
+
+    def save(self, exchange: Exchange, model: str) -> Saved | Answered:
+        saved = self._save_at_once(exchange, model)
+        return saved or super().save(exchange, model)
+
+    def _save_at_once(self, exchange: Exchange, model: str) -> Saved | None:
+        """``None``: it is not the common case, or a request of the same key was faster."""
+        memory = exchange.memory
+        if memory is None or memory.vector is None or exchange.user_id is None or len(exchange.messages) != 2:
+            return None
+        asked, answer = exchange.messages
+        try:
+            with self._database.connection() as conn:
+                row = self._at_once.save_exchange(
+                    conn,
+                    **memory_row(self._formation_id, memory, model),
+                    asked_id=asked.id,
+                    answer_id=answer.id,
+                    answer=answer.text,
+                    answer_metadata=dict(answer.metadata),
+                    key=exchange.request_key,
+                )
+        except StorageConflictError:
+            return None
+        return Saved(replace(memory, seq=row[0]), row[1]) if row else None

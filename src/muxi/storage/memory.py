@@ -146,26 +146,28 @@ def insert_memory(
     sql: Any, conn: Any, formation_id: str, memory: Memory, version: int, model: str, request_key: str | None
 ) -> None:
     """Writes one memory's row."""
-    sql.add_memory(
-        conn,
-        formation_id=formation_id,
-        id=memory.id,
-        user_id=memory.user_id,
-        version=version,
-        kind=memory.kind,
-        text=memory.text,
-        importance=memory.importance,
-        channel=memory.channel,
-        agent_id=memory.agent_id,
-        session_id=memory.session_id,
-        seq=memory.seq,
-        said_at=memory.said_at,
-        created_at=memory.created_at,
-        metadata=dict(memory.metadata),
-        request_key=request_key,
-        embedding=write_vector(memory.vector),
-        embedding_model=model if memory.vector is not None else None,
-    )
+    row = memory_row(formation_id, memory, model)
+    sql.add_memory(conn, **row, version=version, seq=memory.seq, request_key=request_key)
+
+
+def memory_row(formation_id: str, memory: Memory, model: str) -> dict[str, Any]:
+    """A memory as parameters of a query, but for what the store gives it: its version and its place."""
+    return {
+        "formation_id": formation_id,
+        "id": memory.id,
+        "user_id": memory.user_id,
+        "kind": memory.kind,
+        "text": memory.text,
+        "importance": memory.importance,
+        "channel": memory.channel,
+        "agent_id": memory.agent_id,
+        "session_id": memory.session_id,
+        "said_at": memory.said_at,
+        "created_at": memory.created_at,
+        "metadata": dict(memory.metadata),
+        "embedding": write_vector(memory.vector),
+        "embedding_model": model if memory.vector is not None else None,
+    }
 
 
 def _memory(row: tuple[Any, ...]) -> Memory:

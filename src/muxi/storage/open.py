@@ -16,7 +16,7 @@ from muxi.errors import StorageUnavailableError
 from muxi.storage.agents import SqlAgentStore
 from muxi.storage.databases.base import Database
 from muxi.storage.databases.sqlite import SqliteDatabase
-from muxi.storage.exchanges import SqlExchangeStore
+from muxi.storage.exchanges import PostgresExchangeStore, SqlExchangeStore
 from muxi.storage.formations import enter_formation
 from muxi.storage.identity import SqlIdentityStore
 from muxi.storage.memory import SqlMemoryStore
@@ -45,13 +45,14 @@ class Storage:
     def for_formation(self, formation_id: str, now: datetime) -> FormationStores:
         """The formation's stores; the formation is made if it is new."""
         hash_key = enter_formation(self._database, formation_id, now)
+        exchange_store = PostgresExchangeStore if self.dialect == "postgres" else SqlExchangeStore
         return FormationStores(
             hash_key=hash_key,
             identity=SqlIdentityStore(self._database, formation_id),
             sessions=SqlSessionStore(self._database, formation_id),
             memory=SqlMemoryStore(self._database, formation_id),
             agents=SqlAgentStore(self._database, formation_id),
-            exchanges=SqlExchangeStore(self._database, formation_id),
+            exchanges=exchange_store(self._database, formation_id),
         )
 
     @property

@@ -64,6 +64,8 @@ class Agents:
         """
         if name is not None:
             return self._visible(user_id, name) or self._unknown(name)
+        if len(self._agents) == 1 and self._default:
+            return self._agents[None, self._default]  # whatever was set, it is the only one
         own_default = self._store.default(user_id) if user_id is not None else None
         # A default whose agent was not made this time must not silence the user.
         found = (own_default and self._visible(user_id, own_default)) or (

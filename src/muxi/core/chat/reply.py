@@ -25,7 +25,7 @@ from muxi.core.models.base import Completion, Prompt, Usage
 from muxi.core.sessions.service import Sessions
 from muxi.core.sessions.types import ASSISTANT, USER, Session
 from muxi.core.text import checked_metadata, checked_text
-from muxi.core.threads import in_thread
+from muxi.core.threads import in_thread, step
 from muxi.errors import InvalidMessageError, ModelInterruptedError, ModelResponseError
 from muxi.ids import MemoryId, UserId, new_message_id
 
@@ -46,16 +46,28 @@ class Rooms(Protocol):
     def clock(self) -> Clock:
         """The time, in UTC."""
 
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is in this process, so that a look-up takes microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a turn happens."""
+
+    user_id: UserId | None
+    channel: str
+    session: Session
+    agent: Agent
+    buffer: list[tuple[str, str]]
+
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     """A turn that is ready for the model."""
 
     turn: Turn
-    user_id: UserId | None
-    channel: str
-    session: Session
-    agent: Agent
+    place: _Place
     vector: NDArray[np.float32]
     recalled: tuple[Hit, ...]
     prompt: Prompt
@@ -75,9 +87,9 @@ async def reply(rooms: Rooms, turn: Turn) -> Reply:
     if before:
         return before
     vector = await rooms.memories.embed(turn.message)
-    ready = await in_thread(_prepare, rooms, turn, vector)
-    completion = await ready.agent.model.complete(ready.prompt)
-    return await in_thread(_store, rooms, ready, completion)
+    ready = await _prepare(rooms, turn, vector)
+    completion = await ready.place.agent.model.complete(ready.prompt)
+    return await step(rooms.embedded, _store, rooms, ready, completion)
 
 
 async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
@@ -95,9 +107,9 @@ async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
         yield before
         return
     vector = await rooms.memories.embed(turn.message)
-    ready = await in_thread(_prepare, rooms, turn, vector)
+    ready = await _prepare(rooms, turn, vector)
     text, usage = "", Usage()
-    async with aclosing(ready.agent.model.stream(ready.prompt)) as pieces:
+    async with aclosing(ready.place.agent.model.stream(ready.prompt)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Usage):
                 usage = piece
@@ -105,8 +117,8 @@ async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
                 text += piece
                 yield Piece(piece)
     if not text:
-        raise ModelInterruptedError(f"{ready.agent.model.name} ended its answer before it began. Try again.")
-    yield await in_thread(_store, rooms, ready, Completion(text, usage))
+        raise ModelInterruptedError(f"{ready.place.agent.model.name} ended its answer before it began. Try again.")
+    yield await step(rooms.embedded, _store, rooms, ready, Completion(text, usage))
 
 
 def _check(turn: Turn) -> None:
@@ -118,7 +130,7 @@ async def _answered_before(rooms: Rooms, turn: Turn) -> Reply | None:
     """The answer, if this very request was answered already."""
     if turn.request_key is None or turn.user is None:
         return None
-    return await in_thread(_stored_answer, rooms, turn, turn.user, turn.request_key)
+    return await step(rooms.embedded, _stored_answer, rooms, turn, turn.user, turn.request_key)
 
 
 def _stored_answer(rooms: Rooms, turn: Turn, who: IdentifierInput, request_key: str) -> Reply | None:
@@ -127,22 +139,31 @@ def _stored_answer(rooms: Rooms, turn: Turn, who: IdentifierInput, request_key: 
     return _again(stored, user.id, turn) if stored else None
 
 
-def _prepare(rooms: Rooms, turn: Turn, vector: NDArray[np.float32]) -> _Prepared:
+async def _prepare(rooms: Rooms, turn: Turn, vector: NDArray[np.float32]) -> _Prepared:
+    if not rooms.embedded:
+        return await in_thread(lambda: _recall(rooms, turn, _enter(rooms, turn), vector))
+    place = _enter(rooms, turn)
+    return await step(rooms.memories.cache.is_at_hand(place.user_id), _recall, rooms, turn, place, vector)
+
+
+def _enter(rooms: Rooms, turn: Turn) -> _Place:
+    """Who says it, in which session, to which agent, after what."""
     user_id, channel, spoken_to = _who(rooms, turn)
     agent = rooms.agents.choose(user_id, turn.agent)
     session = rooms.sessions.enter(user_id, turn.session, channel=channel, spoken_to=spoken_to)
-    buffer = rooms.sessions.buffer(session, rooms.buffer.max_size)
-    in_prompt = session.messages - len(buffer)
+    return _Place(user_id, channel, session, agent, rooms.sessions.buffer(session, rooms.buffer.max_size))
+
+
+def _recall(rooms: Rooms, turn: Turn, place: _Place, vector: NDArray[np.float32]) -> _Prepared:
+    in_prompt, session_id = place.session.messages - len(place.buffer), place.session.id
     hits = rooms.memories.search(
-        user_id,
+        place.user_id,
         turn.message,
         vector,
         limit=RECALLED,
-        keep=lambda memory: memory.session_id != session.id or memory.seq <= in_prompt,
+        keep=lambda memory: memory.session_id != session_id or memory.seq <= in_prompt,
     )
-    return _Prepared(
-        turn, user_id, channel, session, agent, vector, tuple(hits), prompt.build(agent, hits, buffer, turn.message)
-    )
+    return _Prepared(turn, place, vector, tuple(hits), prompt.build(place.agent, hits, place.buffer, turn.message))
 
 
 def _who(rooms: Rooms, turn: Turn) -> tuple[UserId | None, str, str]:
@@ -158,17 +179,19 @@ def _who(rooms: Rooms, turn: Turn) -> tuple[UserId | None, str, str]:
 
 def _store(rooms: Rooms, ready: _Prepared, completion: Completion) -> Reply:
     if "\x00" in completion.text:  # no database stores it
-        raise ModelResponseError(f"{ready.agent.model.name} answered with something that is not text.")
+        raise ModelResponseError(f"{ready.place.agent.model.name} answered with something that is not text.")
     exchange = _exchange(rooms.clock, ready, completion.text)
-    stored = rooms.exchanges.save(exchange, rooms.memories.embedder.model.name)
-    if stored:
-        return _again(stored, ready.user_id, ready.turn)
+    saved = rooms.exchanges.save(exchange, rooms.memories.embedder.model.name)
+    if isinstance(saved, Answered):
+        return _again(saved, ready.place.user_id, ready.turn)
+    if saved.memory:
+        rooms.memories.cache.written(saved.memory, saved.version)
     return Reply(
         completion.text,
-        ready.user_id,
-        ready.session.id,
+        ready.place.user_id,
+        ready.place.session.id,
         exchange.messages[-1].id,
-        ready.agent.id,
+        ready.place.agent.id,
         ready.recalled,
         completion.usage,
     )
@@ -176,13 +199,13 @@ def _store(rooms: Rooms, ready: _Prepared, completion: Completion) -> Reply:
 
 def _exchange(clock: Clock, ready: _Prepared, answer: str) -> Exchange:
     now = clock()
-    asked = LoggedMessage(new_message_id(), USER, ready.turn.message, ready.agent.id, ready.turn.metadata)
-    answered = LoggedMessage(new_message_id(), ASSISTANT, answer, ready.agent.id, {})
+    asked = LoggedMessage(new_message_id(), USER, ready.turn.message, ready.place.agent.id, ready.turn.metadata)
+    answered = LoggedMessage(new_message_id(), ASSISTANT, answer, ready.place.agent.id, {})
     return Exchange(
-        ready.session,
-        ready.user_id,
+        ready.place.session,
+        ready.place.user_id,
         (asked, answered),
-        said(asked, ready.session, ready.user_id, ready.channel, now, ready.vector),
+        said(asked, ready.place.session, ready.place.user_id, ready.place.channel, now, ready.vector),
         now,
         ready.turn.request_key,
     )

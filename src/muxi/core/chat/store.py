@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from muxi.core.chat.types import Answered, Exchange
+from muxi.core.chat.types import Answered, Exchange, Saved
 from muxi.ids import UserId
 
 
 class ExchangeStore(Protocol):
     """Whole exchanges. Bound to one formation."""
 
-    def save(self, exchange: Exchange, model: str) -> Answered | None:
+    def save(self, exchange: Exchange, model: str) -> Saved | Answered:
         """Stores messages and memory in one transaction.
 
-        ``model`` is the name of what made the memory's vector. Returns the exchange that a request of the same
-        key has stored already (then nothing is stored), else ``None``.
+        ``model`` is the name of what made the memory's vector. Returns `Answered` if a request of the same key
+        has stored its exchange already; then nothing is stored.
         """
 
     def answered(self, user_id: UserId, request_key: str) -> Answered | None:

@@ -101,6 +101,19 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """An exchange that was just stored.
+
+    Attributes:
+        memory: what is remembered of it, with its place in the session.
+        version: the owner's memory version that this write made; 0 if nothing is remembered.
+    """
+
+    memory: Memory | None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """An exchange that is in the log already."""
 

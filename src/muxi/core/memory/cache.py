@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from muxi.core.memory.recall import MemoryIndex
 from muxi.core.memory.store import MemoryStore
+from muxi.core.memory.types import Memory
 from muxi.ids import UserId
 
 DEFAULT_BYTES = 128 * 1024 * 1024
+AT_HAND = 5000
 
 
 @dataclass(slots=True)
@@ -49,6 +51,21 @@ class IndexCache:
             index = entry.index
         self._account(user_id, entry)
         return index
+
+    def written(self, memory: Memory, version: int) -> None:
+        """Adds what was just stored to its owner's index, if that is there and has missed nothing before it."""
+        entry = self._entries.get(memory.user_id)
+        if entry is None:
+            return
+        with entry.lock:
+            if entry.read.get(memory.user_id) == version - 1:
+                entry.index.put([memory])
+                entry.read[memory.user_id] = version
+
+    def is_at_hand(self, user_id: UserId | None) -> bool:
+        """Whether `index` and a search in it are a matter of a few milliseconds: read before, and not large."""
+        entry = self._entries.get(user_id)
+        return entry is not None and len(entry.index) <= AT_HAND
 
     @property
     def nbytes(self) -> int:

@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from muxi.errors import (
     SettingsError,
     StorageBusyError,
+    StorageConflictError,
     StorageCorruptError,
     StorageError,
     StorageFullError,
@@ -128,6 +129,8 @@ def _translate(error: Exception, shown: str) -> StorageError:
             return StorageCorruptError(f"Postgres at {shown} found corrupted data. Restore it from a backup.")
         case pg.LockNotAvailable() | pg.DeadlockDetected() | pg.SerializationFailure() | pg.QueryCanceled():
             return StorageBusyError(f"Postgres at {shown} is busy with the same rows. Try again.")
+        case pg.UniqueViolation():
+            return StorageConflictError("Somebody else has stored this at the same moment. Look again.")
         case PoolTimeout():
             return StorageBusyError(f"No connection to Postgres at {shown} came free in {POOL_TIMEOUT_S:g} s.")
         case psycopg.OperationalError() | psycopg.InterfaceError():

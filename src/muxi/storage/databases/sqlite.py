@@ -15,6 +15,7 @@ from aiosql.adapters.generic import GenericAdapter
 
 from muxi.errors import (
     StorageBusyError,
+    StorageConflictError,
     StorageCorruptError,
     StorageError,
     StorageFullError,
@@ -165,6 +166,8 @@ def _translate(error: sqlite3.Error, path: Path) -> StorageError:
             return StorageBusyError(f"{path} is locked by another process for {BUSY_TIMEOUT_S:g} s. Try again.")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return StorageReadOnlyError(f"{path} cannot be written. Give this process write access to file and folder.")
+        case sqlite3.SQLITE_CONSTRAINT if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
+            return StorageConflictError("Somebody else has stored this at the same moment. Look again.")
         case sqlite3.SQLITE_FULL:
             return StorageFullError(f"The disk that holds {path} is full. Nothing was stored; free some space.")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:

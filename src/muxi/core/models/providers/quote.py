@@ -73,11 +73,12 @@ class QuoteModel:
 
 
 def _answer(prompt: Prompt) -> str:
-    told = [said for said in _told(prompt) if _tells(said.text, prompt.message)]
-    about = _topics(prompt.message)
+    message = prompt.message[:_LONGEST_READ]
+    told = [said for said in _told(prompt) if _tells(said.text, message)]
+    about = _topics(message)
     fitting = (said for said in told if about & _topics(said.text))
     quotes = "; ".join(_quote(said) for said in islice(fitting, _MOST_QUOTES))
-    if not _is_question(prompt.message):
+    if not _is_question(message):
         return f"Noted. You also told me: {quotes}." if quotes else "Noted."
     if quotes:
         return f"You told me: {quotes}."
@@ -88,8 +89,9 @@ def _answer(prompt: Prompt) -> str:
 
 def _told(prompt: Prompt) -> list[_Said]:
     """What the user said: in this conversation, the newest first, then what was recalled, the best first."""
-    here = [_Said(line.text, "in this conversation") for line in reversed(prompt.recent) if line.role == "user"]
-    return here + [_Said(one.text, f"{one.channel}, {_day(one.said_at)}") for one in prompt.recalled]
+    lines = [line.text for line in reversed(prompt.recent) if line.role == "user"]
+    here = [_Said(text[:_LONGEST_READ], "in this conversation") for text in lines]
+    return here + [_Said(one.text[:_LONGEST_READ], f"{one.channel}, {_day(one.said_at)}") for one in prompt.recalled]
 
 
 def _tells(text: str, message: str) -> bool:
@@ -97,14 +99,16 @@ def _tells(text: str, message: str) -> bool:
     return not _is_question(text) and text.strip().casefold() != message.strip().casefold()
 
 
+@lru_cache(maxsize=4096)
 def _is_question(text: str) -> bool:
     first = _WORD.search(text)
     return "?" in text or (first is not None and first.group().casefold() in _QUESTION_STARTS)
 
 
-def _topics(text: str) -> set[str]:
-    words = (word.casefold() for word in _WORD.findall(text[:_LONGEST_READ]))
-    return {_stem(word) for word in words if word not in _COMMON_WORDS}
+@lru_cache(maxsize=4096)
+def _topics(text: str) -> frozenset[str]:
+    words = (word.casefold() for word in _WORD.findall(text))
+    return frozenset(_stem(word) for word in words if word not in _COMMON_WORDS)
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,34 @@
+-- Exchanges on Postgres: what takes a transaction of seven statements elsewhere, in one.
+
+-- name: save_exchange^
+-- No row: a request of this key has stored its exchange already. The session's and the user's rows are locked in
+-- the order in which the transaction locks them.
+WITH place AS (
+    UPDATE sessions SET next_seq = next_seq + 2, last_at = :created_at
+    WHERE formation_id = :formation_id AND id = :session_id
+      AND NOT EXISTS (
+        SELECT 1 FROM messages q
+        WHERE q.formation_id = :formation_id AND q.request_key = :key
+          AND q.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id))
+    RETURNING next_seq - 2 AS seq
+), counted AS (
+    UPDATE users SET memory_version = memory_version + 1
+    WHERE formation_id = :formation_id AND id = :user_id AND EXISTS (SELECT 1 FROM place)
+    RETURNING memory_version AS version
+), said AS (
+    INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at,
+        request_key)
+    SELECT :formation_id, :session_id, seq, :asked_id, :user_id, 'user', :text, :agent_id, :metadata, :created_at, :key
+    FROM place
+), answered AS (
+    INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at)
+    SELECT :formation_id, :session_id, seq + 1, :answer_id, :user_id, 'assistant', :answer, :agent_id,
+        :answer_metadata, :created_at
+    FROM place
+)
+INSERT INTO memories (formation_id, id, user_id, version, kind, text, importance, channel, agent_id, session_id, seq,
+    said_at, created_at, metadata, embedding, embedding_model)
+SELECT :formation_id, :id, :user_id, version, :kind, :text, :importance, :channel, :agent_id, :session_id, seq,
+    :said_at, :created_at, :metadata, :embedding, :embedding_model
+FROM place, counted
+RETURNING seq, version;
