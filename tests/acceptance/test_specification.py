@@ -11,7 +11,7 @@ import pytest
 from muxi.core.memory.buffer import BufferMemory
 from muxi.core.models.base import Completion, Prompt, Usage
 from muxi.core.orchestrator import Orchestrator
-from muxi.errors import AgentNotFoundError, IdentifierConflictError, SessionNotFoundError
+from muxi.errors import AgentNotFoundError, IdentifierConflictError, InvalidMemoryError, SessionNotFoundError
 from muxi.settings import FormationSettings
 from tests.support.vectors import WordVectors
 
@@ -273,6 +273,13 @@ class TestChat:
         assert reply.message_id.startswith("msg_") and reply.session_id.startswith("ses_")
 
 
+async def test_a_condition_that_is_not_json(orchestrator: Orchestrator) -> None:
+    """Refused by name, before it reaches a database."""
+    for where in ({"conversation_id": "\ud800"}, {"topic": object()}):
+        with pytest.raises(InvalidMemoryError):
+            await orchestrator.search_memory("tea", filter_metadata={"user_id": "user_1", **where})
+
+
 async def test_an_orchestrator_alone_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No argument, no key, no network: a file in the user's data directory, local embeddings, an honest answer."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -280,7 +287,7 @@ async def test_an_orchestrator_alone_works(tmp_path: Path, monkeypatch: pytest.M
         await orchestrator.chat("My budget is $5,000", user_id="alice@acme.com")
         answer = await orchestrator.chat("What's my budget?", user_id="alice@acme.com", session_id="later")
     assert '"My budget is $5,000" (email, ' in answer
-    assert (tmp_path / "muxi" / "muxi.db").exists()
+    assert (tmp_path / "muxi" / "muxi.db").stat().st_mode & 0o777 == 0o600
     with Orchestrator() as orchestrator:
         again = await orchestrator.chat("What's my budget?", user_id="alice@acme.com", session_id="again")
     assert '"My budget is $5,000" (email, ' in again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -144,6 +145,10 @@ class TestRemember:
             (Draft("x", {"o": object()}), InvalidMemoryError),
             (Draft("x", {"s": "\x00"}), InvalidMemoryError),
             (Draft("x", {"s": "x" * 20_000}), InvalidMemoryError),
+            (Draft("x", session_id="\ud800"), InvalidMemoryError),
+            (Draft("x", {"session": "s" * 256}), InvalidMemoryError),
+            (Draft("x", agent_id="a\nb"), InvalidMemoryError),
+            (Draft("x", said_at=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))), InvalidMemoryError),
         ],
     )
     def test_one_bad_text_stores_nothing(

@@ -10,6 +10,7 @@ from muxi.errors import InvalidInputError, MessageTooLargeError
 
 MAX_TEXT_BYTES = 256 * 1024
 MAX_METADATA_BYTES = 16 * 1024
+MAX_NAME = 255
 
 
 def checked_text(text: Any, error: type[InvalidInputError]) -> str:
@@ -53,3 +54,14 @@ def checked_metadata(metadata: Any, error: type[InvalidInputError]) -> dict[str,
         raise error("metadata holds a NUL character, which cannot be stored.")
     plain: dict[str, Any] = json.loads(written)
     return plain
+
+
+def checked_name(name: Any, what: str, error: type[InvalidInputError]) -> str:
+    """A short name that can be stored and shown: of a session, of an agent; may be empty.
+
+    Raises:
+        InvalidInputError: (the class given) not a string, over 255 characters, or not printable.
+    """
+    if not isinstance(name, str) or len(name) > MAX_NAME or not name.isprintable():
+        raise error(f"{what} must be at most {MAX_NAME} printable characters.")
+    return name

@@ -79,7 +79,7 @@ async def search(
         limit: at most so many hits, 1 to 1,000.
 
     Raises:
-        InvalidMessageError: an empty query; InvalidMemoryError: a limit out of range.
+        InvalidMessageError: an empty query; InvalidMemoryError: a limit out of range, or a condition that is not JSON.
         InvalidIdentifierError, AmbiguousIdentifierError: whose is not clear.
         ModelError, StorageError: the embedding model or the database failed.
     """
@@ -87,7 +87,8 @@ async def search(
     if not 1 <= limit <= MAX_HITS:
         raise InvalidMemoryError(f"limit is {limit}; it must be 1 to {MAX_HITS}.")
     vector = await rooms.memories.embed(query)
-    return await in_thread(_search, rooms, query, vector, user, agent_id, long_term, where or {}, limit)
+    conditions = checked_metadata(where or {}, InvalidMemoryError)
+    return await in_thread(_search, rooms, query, vector, user, agent_id, long_term, conditions, limit)
 
 
 def _search(

@@ -17,7 +17,7 @@ from muxi.core.memory.store import MemoryStore
 from muxi.core.memory.types import NOTE, Hit, Memory
 from muxi.core.models.base import EmbeddingModel
 from muxi.core.paging import Page, checked_limit, page, read_cursor
-from muxi.core.text import checked_metadata, checked_text
+from muxi.core.text import checked_metadata, checked_name, checked_text
 from muxi.core.threads import in_thread
 from muxi.errors import InvalidMemoryError, MemoryNotFoundError
 from muxi.ids import MemoryId, UserId, is_id, new_memory_id
@@ -160,7 +160,6 @@ class Memories:
         metadata = checked_metadata(draft.metadata, InvalidMemoryError)
         if not 0.0 <= draft.importance <= 1.0:  # also refuses NaN
             raise InvalidMemoryError(f"importance is {draft.importance}; it must be 0 to 1.")
-        said_at = draft.said_at or now
         return Memory(
             id=new_memory_id(),
             user_id=user_id,
@@ -168,10 +167,20 @@ class Memories:
             kind=NOTE,
             importance=float(draft.importance),
             channel=channel,
-            agent_id=draft.agent_id,
-            session_id=draft.session_id or str(metadata.get("session", "")),
+            agent_id=checked_name(draft.agent_id, "agent_id", InvalidMemoryError),
+            session_id=checked_name(
+                draft.session_id or str(metadata.get("session", "")), "session_id", InvalidMemoryError
+            ),
             seq=0,
-            said_at=said_at.astimezone(UTC) if said_at.tzinfo else said_at.replace(tzinfo=UTC),
+            said_at=_in_utc(draft.said_at) if draft.said_at else now,
             created_at=now,
             metadata=metadata,
         )
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """A time without a zone is taken as UTC."""
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise InvalidMemoryError(f"said_at is {moment.isoformat()}, which is before the year 1 in UTC.") from error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -84,6 +85,9 @@ class SqliteDatabase:
         self._opening = threading.Lock()
         self._closed = False
         self._reading = _Reading(self)
+        # What people said is their own: a new file, and with it its journals, is for this account's eyes only.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self.connect()
 
     def connection(self) -> AbstractContextManager[sqlite3.Connection]:
