@@ -10,8 +10,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-import stamina
-
 from muxi.cli.access import Asked, Shape
 from muxi.cli.options import Who
 from muxi.client.sync import FormationClient
@@ -26,8 +24,6 @@ class Remote:
     """
 
     def __init__(self, url: str, formation_id: str | None) -> None:
-        # Told otherwise, it writes each retry to where the answer goes.
-        stamina.instrumentation.set_on_retry_hooks(())
         self._client = FormationClient(url, formation_id or "default", timeout=120)
         self.where = f"the server at {re.sub('//[^/]*@', '//', url)}"  # without a password
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from muxi.core.agents.service import Agents
 from muxi.core.agents.types import Agent
+from muxi.core.audit.service import Audit
 from muxi.core.chat.store import ExchangeStore
 from muxi.core.clock import Clock, utc_now
+from muxi.core.identity.merging import Merges
 from muxi.core.identity.service import Identities
 from muxi.core.memory.buffer import BufferMemory
 from muxi.core.memory.embedder import check_space
@@ -37,6 +39,8 @@ class Formation:
     Attributes:
         id: its name.
         identities: who an identifier means.
+        merges: users that were made one.
+        audit: what was changed about who is who.
         sessions: conversations.
         agents: who answers.
         memories: what is remembered.
@@ -49,6 +53,8 @@ class Formation:
 
     id: str
     identities: Identities
+    merges: Merges
+    audit: Audit
     sessions: Sessions
     agents: Agents
     memories: Memories
@@ -106,9 +112,12 @@ class Formation:
         embedding = embedding_model or _embedding_model(settings.models.embedding)
         if check_embeddings:
             check_space(stores.memory.embedding_space(), embedding.name)
+        identities = Identities(stores.identity, stores.hash_key, clock, cache_ttl_s=settings.identity.cache_ttl)
         formation = cls(
             id=settings.id,
-            identities=Identities(stores.identity, stores.hash_key, clock, cache_ttl_s=settings.identity.cache_ttl),
+            identities=identities,
+            merges=Merges(stores.merges, identities, clock),
+            audit=Audit(stores.audit),
             sessions=Sessions(stores.sessions, clock),
             agents=Agents(stores.agents),
             memories=Memories(stores.memory, embedding, clock, cache_bytes=settings.memory.cache_mb * MIB),

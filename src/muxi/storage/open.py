@@ -8,18 +8,22 @@ from importlib import import_module
 from pathlib import Path
 
 from muxi.core.agents.store import AgentStore
+from muxi.core.audit.store import AuditStore
 from muxi.core.chat.store import ExchangeStore
+from muxi.core.identity.merge_store import MergeStore
 from muxi.core.identity.store import IdentityStore
 from muxi.core.memory.store import MemoryStore
 from muxi.core.sessions.store import SessionStore
 from muxi.errors import StorageUnavailableError
 from muxi.storage.agents import SqlAgentStore
+from muxi.storage.audit import SqlAuditStore
 from muxi.storage.databases.base import Database
 from muxi.storage.databases.sqlite import SqliteDatabase
 from muxi.storage.exchanges import PostgresExchangeStore, SqlExchangeStore
 from muxi.storage.formations import enter_formation
 from muxi.storage.identity import SqlIdentityStore
 from muxi.storage.memory import SqlMemoryStore
+from muxi.storage.merges import SqlMergeStore
 from muxi.storage.migrate import Migration, migrate, status
 from muxi.storage.sessions import SqlSessionStore
 
@@ -30,6 +34,8 @@ class FormationStores:
 
     hash_key: bytes
     identity: IdentityStore
+    merges: MergeStore
+    audit: AuditStore
     sessions: SessionStore
     memory: MemoryStore
     agents: AgentStore
@@ -48,7 +54,9 @@ class Storage:
         exchange_store = PostgresExchangeStore if self.dialect == "postgres" else SqlExchangeStore
         return FormationStores(
             hash_key=hash_key,
-            identity=SqlIdentityStore(self._database, formation_id),
+            identity=SqlIdentityStore(self._database, formation_id, hash_key),
+            merges=SqlMergeStore(self._database, formation_id),
+            audit=SqlAuditStore(self._database, formation_id),
             sessions=SqlSessionStore(self._database, formation_id),
             memory=SqlMemoryStore(self._database, formation_id),
             agents=SqlAgentStore(self._database, formation_id),

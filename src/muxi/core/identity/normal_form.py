@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -53,6 +54,12 @@ def normal_form(raw: Any, hash_key: bytes) -> Identifier:
     if type == API_KEY:
         return Identifier(hashed, type, _masked(written), hashed)
     return Identifier(written, type, written, hashed)
+
+
+def fingerprint(type: str, value: str, hash_key: bytes) -> str:
+    """What the audit keeps of an identifier: the same one can be found again, but not read out of it."""
+    # As JSON, so that no two pairs read the same.
+    return hmac.new(hash_key, json.dumps([type, value]).encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _value_and_type(raw: Any) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,7 +18,10 @@ from muxi.errors import (
     LastIdentifierError,
     UserNotFoundError,
 )
-from muxi.ids import UserId, is_id, new_user_id
+from muxi.ids import UserId, is_id, new_merge_id, new_user_id
+
+#: Who does it, in the audit, unless the caller says otherwise.
+LIBRARY = "library"
 
 
 class Identities:
@@ -92,7 +95,14 @@ class Identities:
         """
         return self._store.identifiers(self.get(raw).id)
 
-    def associate(self, raws: Sequence[IdentifierInput], user: IdentifierInput | None = None) -> User:
+    def associate(
+        self,
+        raws: Sequence[IdentifierInput],
+        user: IdentifierInput | None = None,
+        *,
+        merge: bool = False,
+        actor: str = LIBRARY,
+    ) -> User:
         """Links identifiers to one user: all of them, or none and an error.
 
         Without ``user``: nobody has any of them, and a new user gets them; or one user has some, and gets the
@@ -101,6 +111,9 @@ class Identities:
         Args:
             raws: at least one identifier, in any form but a ``usr_`` id.
             user: the user to link to, by any identifier or ``usr_`` id.
+            merge: make them one user, in the same transaction, if they belong to several: the one named, else the
+                oldest, survives.
+            actor: who does it, for the audit.
 
         Raises:
             InvalidIdentifierError: one of them cannot be an identifier, or the list is empty.
@@ -111,30 +124,41 @@ class Identities:
         identifiers = [self._linkable(raw) for raw in raws]
         if not identifiers:
             raise InvalidIdentifierError("No identifiers were given. Pass at least one to link.")
-        target = self.get(user).id if user is not None else None
+        target = self.get(user) if user is not None else None
         now = self._clock()
-        with self._store.writing(identifiers) as writer:
-            owners = {identifier: _owner_id(writer.owners(identifier), identifier) for identifier in identifiers}
-            user_id = self._agreed_owner(owners, target)
-            new = user_id is None
-            if user_id is None:
-                user_id = new_user_id()
-                writer.add_user(user_id, now)
-            elif not writer.lock(user_id):
-                raise UserNotFoundError("The user was merged or erased meanwhile. Resolve the identifier again.")
+        with self._store.writing(identifiers, actor, now) as writer:
+            owners = {identifier: _owner(writer.owners(identifier), identifier) for identifier in identifiers}
+            sides = _sides(owners, target)
+            if len(sides) > 1 and not merge:
+                raise _conflict(owners, target)
+            if sides and not writer.lock(side.id for side in sides):
+                raise UserNotFoundError("A user was merged or erased at this moment. Try again.")
+            user_id = sides[0].id if sides else new_user_id()
+            if not sides:
+                writer.add_user(user_id)
+            if len(sides) > 1:
+                writer.merge(new_merge_id(), user_id, [side.id for side in sides[1:]])
             for place, identifier in enumerate(identifiers):
                 # A microsecond apart: they are listed in the order in which they were given.
                 writer.link(identifier, user_id, now + timedelta(microseconds=place), by="associate")
         self._forget_if(writer.moved)
-        return replace(self.get(user_id), new=new)
+        return replace(self.get(user_id), new=not sides)
 
-    def unlink(self, raw: IdentifierInput, user: IdentifierInput | None = None, *, force: bool = False) -> User:
+    def unlink(
+        self,
+        raw: IdentifierInput,
+        user: IdentifierInput | None = None,
+        *,
+        force: bool = False,
+        actor: str = LIBRARY,
+    ) -> User:
         """Takes an identifier from its user. Seen again, it is a new user's.
 
         Args:
             raw: the identifier; with the type it is linked under, or without if that is clear.
             user: whose it has to be; the owner if not told.
             force: allow a user without identifiers to be left, reachable by ``usr_`` id only.
+            actor: who does it, for the audit.
 
         Returns:
             The user it was taken from.
@@ -145,12 +169,13 @@ class Identities:
             InvalidIdentifierError, AmbiguousIdentifierError: as `resolve`.
         """
         identifier = self._linkable(raw)
-        with self._store.writing([identifier]) as writer:
+        named = self.get(user).id if user is not None else None
+        with self._store.writing([identifier], actor, self._clock()) as writer:
             found = writer.owners(identifier)
             owner = _owner_id(found, identifier)
-            if owner is None or (user is not None and self.get(user).id != owner):
+            if owner is None or named not in (None, owner):
                 raise UserNotFoundError(f"{identifier.shown!r} is not linked to this user. Nothing was changed.")
-            writer.lock(owner)
+            writer.lock([owner])
             if len(writer.identifiers(owner)) == 1 and not force:
                 raise LastIdentifierError(
                     f"{identifier.shown!r} is the user's last identifier: without it nobody reaches the user. "
@@ -173,6 +198,10 @@ class Identities:
         """How many identifiers are remembered right now."""
         return len(self._cache)
 
+    def forget_cached(self) -> None:
+        """Forgets what identifiers meant: users were merged or split."""
+        self._cache.clear()
+
     def _look_up(self, raw: IdentifierInput) -> User:
         return self._find(raw) or self._first_contact(self.normal_form(raw))
 
@@ -194,11 +223,11 @@ class Identities:
         if identifier.type == "" and is_id(identifier.value, "usr"):
             raise UserNotFoundError(f"There is no user {identifier.value}.")
         now = self._clock()
-        with self._store.writing([identifier]) as writer:
+        with self._store.writing([identifier], "resolve", now) as writer:
             owner = _owner(writer.owners(identifier), identifier)
             if owner is None:
                 user_id = new_user_id()
-                writer.add_user(user_id, now)
+                writer.add_user(user_id)
                 writer.link(identifier, user_id, now, by="resolve")
                 return User(user_id, now, new=True)
         return owner
@@ -210,22 +239,6 @@ class Identities:
                 f"{identifier.value} is a user's own id and cannot be linked. Pass it as the user."
             )
         return identifier
-
-    @staticmethod
-    def _agreed_owner(owners: dict[Identifier, UserId | None], target: UserId | None) -> UserId | None:
-        found = {owner for owner in owners.values() if owner is not None}
-        wanted = {target} if target is not None else set(found)
-        if len(wanted | found) <= 1:
-            return next(iter(wanted | found), None)
-        clashing = [i.shown for i, owner in owners.items() if owner is not None and owner != target]
-        others = sorted(found - {target})
-        raise IdentifierConflictError(
-            f"{', '.join(map(repr, clashing))} {'belongs' if len(clashing) == 1 else 'belong'} to "
-            f"{'another user' if target else 'several users'}. "
-            "Nothing was linked. Unlink them first, or leave them out.",
-            identifiers=clashing,
-            owners=others,
-        )
 
     @staticmethod
     def _unlink_found(writer: IdentityWriter, identifier: Identifier, owner: UserId, found: list[Owner]) -> None:
@@ -246,6 +259,25 @@ def _owner(found: list[Owner], identifier: Identifier) -> User | None:
     types = sorted(one.type for one in found)
     raise AmbiguousIdentifierError(
         f"{identifier.shown!r} is a different user under each of the types {types}. Name one of them.", types=types
+    )
+
+
+def _sides(owners: Mapping[Identifier, User | None], target: User | None) -> list[User]:
+    """The users concerned: the one named, else the oldest, first."""
+    found = {owner.id: owner for owner in owners.values() if owner is not None}
+    if target is not None:
+        found[target.id] = target
+    return sorted(found.values(), key=lambda user: (target is None or user.id != target.id, user.created_at, user.id))
+
+
+def _conflict(owners: Mapping[Identifier, User | None], target: User | None) -> IdentifierConflictError:
+    clashing = {i.shown: owner.id for i, owner in owners.items() if owner and (not target or owner.id != target.id)}
+    return IdentifierConflictError(
+        f"{', '.join(map(repr, clashing))} {'belongs' if len(clashing) == 1 else 'belong'} to "
+        f"{'another user' if target else 'several users'}. "
+        "Nothing was linked. Unlink them first, leave them out, or merge the users.",
+        identifiers=list(clashing),
+        owners=sorted(set(clashing.values())),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
 from muxi.core.identity.types import Identifier, LinkedIdentifier, Owner, User
-from muxi.ids import UserId
+from muxi.ids import MergeId, UserId
 
 
 class IdentityStore(Protocol):
@@ -30,8 +30,13 @@ class IdentityStore(Protocol):
     def version(self) -> int:
         """Moves whenever a link that existed changed its meaning (in any process)."""
 
-    def writing(self, identifiers: Sequence[Identifier]) -> AbstractContextManager[IdentityWriter]:
-        """One transaction, in which nobody else decides about these identifiers; all of it is kept or nothing."""
+    def writing(
+        self, identifiers: Sequence[Identifier], actor: str, now: datetime
+    ) -> AbstractContextManager[IdentityWriter]:
+        """One transaction, in which nobody else decides about these identifiers; all of it is kept or nothing.
+
+        What it changes is recorded in the audit, as done by ``actor``.
+        """
 
 
 class IdentityWriter(Protocol):
@@ -46,14 +51,17 @@ class IdentityWriter(Protocol):
     def identifiers(self, user_id: UserId) -> list[LinkedIdentifier]:
         """As `IdentityStore.identifiers`, as this transaction sees it."""
 
-    def lock(self, user_id: UserId) -> bool:
-        """Makes other writers of this user's identifiers wait. False: there is no such canonical user."""
+    def lock(self, user_ids: Iterable[UserId]) -> bool:
+        """Makes other writers of these users' identifiers wait. False: one of them is not a canonical user."""
 
-    def add_user(self, user_id: UserId, now: datetime) -> None:
+    def add_user(self, user_id: UserId) -> None:
         """A user without identifiers."""
 
-    def link(self, identifier: Identifier, user_id: UserId, now: datetime, by: str) -> bool:
+    def link(self, identifier: Identifier, user_id: UserId, at: datetime, by: str) -> bool:
         """Links the identifier. False: it is linked already, to whomever."""
+
+    def merge(self, merge_id: MergeId, survivor: UserId, users: Sequence[UserId]) -> None:
+        """Points locked users, and whoever was merged into them, to a locked survivor."""
 
     def unlink(self, identifier: Identifier, user_id: UserId) -> bool:
         """Removes the identifier of exactly this value and type. False: this user has none."""

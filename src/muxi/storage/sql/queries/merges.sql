@@ -1,0 +1,70 @@
+-- Merges: a pointer a user, so that they cost the same at any size and can be undone.
+
+-- name: canonical_of^
+SELECT c.id, c.created_at
+FROM users u
+JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
+WHERE u.formation_id = :formation_id AND u.id = :user_id;
+
+-- name: add_merge!
+INSERT INTO merges (formation_id, id, survivor_id, merged_at, merged_by)
+VALUES (:formation_id, :merge_id, :survivor_id, :merged_at, :merged_by);
+
+-- name: add_members!
+-- Everyone who stands under the user that is merged, itself included.
+INSERT INTO merge_members (formation_id, merge_id, user_id, stood_under)
+SELECT formation_id, :merge_id, id, canonical_id FROM users
+WHERE formation_id = :formation_id AND canonical_id = :user_id;
+
+-- name: point_to!
+UPDATE users SET canonical_id = :survivor_id
+WHERE formation_id = :formation_id AND canonical_id = :user_id;
+
+-- name: put_back!
+UPDATE users SET canonical_id = (
+    SELECT m.stood_under FROM merge_members m
+    WHERE m.formation_id = :formation_id AND m.merge_id = :merge_id AND m.user_id = users.id)
+WHERE formation_id = :formation_id AND id IN (
+    SELECT user_id FROM merge_members WHERE formation_id = :formation_id AND merge_id = :merge_id);
+
+-- name: find_merge^
+SELECT id, survivor_id, merged_at, merged_by, split_at FROM merges
+WHERE formation_id = :formation_id AND id = :merge_id;
+
+-- name: members_of
+-- The users that a merge took in, without those who stood under them.
+SELECT user_id FROM merge_members
+WHERE formation_id = :formation_id AND merge_id = :merge_id AND user_id = stood_under
+ORDER BY user_id;
+
+-- name: end_merge!
+-- 0 rows: somebody was faster.
+UPDATE merges SET split_at = :split_at
+WHERE formation_id = :formation_id AND id = :merge_id AND split_at IS NULL;
+
+-- name: merges_of
+-- Newest first: those that made a user what it is.
+SELECT id, survivor_id, merged_at, merged_by, split_at FROM merges
+WHERE formation_id = :formation_id
+  AND survivor_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY merged_at DESC, id DESC;
+
+-- name: later_merge$
+-- The merge that took a survivor in, if it still stands.
+SELECT m.merge_id FROM merge_members m
+JOIN merges g ON g.formation_id = m.formation_id AND g.id = m.merge_id
+WHERE m.formation_id = :formation_id AND m.user_id = :user_id AND g.split_at IS NULL
+ORDER BY g.merged_at DESC, g.id DESC
+LIMIT 1;
+
+-- name: holdings^
+-- What a user holds, counted.
+SELECT
+    (SELECT count(*) FROM identifiers i JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
+     WHERE i.formation_id = :formation_id AND u.canonical_id = :user_id),
+    (SELECT count(*) FROM sessions s JOIN users u ON u.formation_id = s.formation_id AND u.id = s.user_id
+     WHERE s.formation_id = :formation_id AND u.canonical_id = :user_id),
+    (SELECT count(*) FROM messages m JOIN users u ON u.formation_id = m.formation_id AND u.id = m.user_id
+     WHERE m.formation_id = :formation_id AND u.canonical_id = :user_id),
+    (SELECT count(*) FROM memories m JOIN users u ON u.formation_id = m.formation_id AND u.id = m.user_id
+     WHERE m.formation_id = :formation_id AND u.canonical_id = :user_id);
