@@ -6,11 +6,12 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -297,9 +298,9 @@ def test_migrations(store: tuple[str, Path]) -> None:
 
 
 @pytest.mark.postgres
-def test_a_store_on_postgres(make_postgres: Callable[[], str], tmp_path: Path) -> None:
+def test_a_store_on_postgres(postgres_database: str, tmp_path: Path) -> None:
     """--database-url, MUXI_DATABASE_URL and the settings lead to Postgres, whose address is never shown."""
-    url = make_postgres()
+    url = postgres_database
     assert read("db", "migrate", "--database-url", url)["applied"][0] == 1
     read("users", "resolve", "alice@email.com", MUXI_DATABASE_URL=url)
     file = tmp_path / "formation.yaml"
@@ -362,3 +363,34 @@ def test_every_command_is_documented() -> None:
     assert sorted(re.findall(r"^## `(muxi [a-z ]+)`$", text, re.MULTILINE)) == sorted(commands())
     for command in commands():
         assert re.search(rf"^(?:\$ )?{command}\b", text, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("where", ["store", "server"])
+def test_merging_and_the_audit(store: tuple[str, Path], where: str) -> None:
+    """Merge, list, split and the audit, on a store and through a server; what was changed by hand ends with 1."""
+    with ExitStack() as stack:
+        options, server = store, dict[str, str]()
+        if where == "server":
+            url, lines = stack.enter_context(serving(*store))
+            options, server = (), {"MUXI_URL": url, "MUXI_ADMIN_KEY": keys_in(lines)["MUXI_ADMIN_KEY"]}
+        users = [read("users", "resolve", name, *options, **server)["muxi_user_id"] for name in ("a@b.com", "slack:U1")]
+        preview = read("users", "merge", "slack:U1", "a@b.com", "--dry-run", *options, **server)
+        assert (preview["survivor"], list(preview["holdings"])) == (users[0], users)
+        assert muxi("users", "merges", "slack:U1", *options, **server).stdout == "Never merged.\n"
+        merge = read("users", "merge", "a@b.com", "--into", "slack:U1", *options, **server)
+        assert (merge["survivor"], merge["merged"]) == (users[1], users[:1])
+        split = read("users", "split", merge["merge_id"], *options, **server)
+        assert read("users", "merges", "a@b.com", *options, **server) == {"merges": []}
+        assert read("users", "merges", "slack:U1", *options, **server) == {"merges": [split]}
+        assert read("link", "a@b.com", "slack:U1", "--merge", *options, **server)["muxi_user_id"] == users[0]
+        actions = [one["action"] for one in read("audit", "--limit", "3", *options, **server)["records"]]
+        assert actions == ["users.merged", "users.split", "users.merged"]
+        assert len(read("audit", "--user", "a@b.com", "--action", "user.created", *options, **server)["records"]) == 2
+        actor = "admin key" if where == "server" else "command line"
+        assert muxi("audit", *options, **server).stdout.count(actor) == 3
+        assert muxi("audit", "--verify", *options, **server).stdout.startswith("The audit is sound: 7 rows")
+        with sqlite3.connect(store[1] / "muxi.db") as database:
+            database.execute("UPDATE audit SET actor = 'somebody' WHERE seq = 5")
+        database.close()
+        broken = muxi("audit", "--verify", "--json", *options, **server)
+        assert broken.returncode == 1 and json.loads(broken.stdout)["broken_at"] == 5
