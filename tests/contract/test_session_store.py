@@ -144,6 +144,26 @@ class TestLog:
 class TestBuffer:
     """The window on the log."""
 
+    def test_a_turn_opens_what_enter_and_buffer_say(
+        self, sessions: Sessions, stores: FormationStores, clock: TestClock, alice: UserId, bob: UserId
+    ) -> None:
+        """New, known, by name, by id, after clearing, without a user: the same session and the same lines."""
+        for session in (None, "c"):
+            made, lines = sessions.open(alice, session, 2, spoken_to="slack:U1")
+            assert lines == [] and made == sessions.enter(alice, session, spoken_to="slack:U1")
+            say(stores, clock, made, "1", "2", "3")
+            opened, lines = sessions.open(alice, session, 2, spoken_to="slack:U1")
+            assert opened == sessions.get(alice, made.id) and opened.messages == 3
+            assert lines == [("user", "2"), ("user", "3")] == sessions.buffer(opened, 2)
+            assert sessions.open(alice, made.id, 2) == (opened, lines)
+            with pytest.raises(SessionNotFoundError):
+                sessions.open(bob, made.id, 2)
+        sessions.clear_buffer(alice)
+        assert sessions.open(alice, "c", 2)[1] == []
+        shared = sessions.enter(None, "c")
+        say(stores, clock, shared, "shared")
+        assert sessions.open(None, "c", 2)[1] == [("user", "shared")]
+
     def test_the_newest_messages_oldest_first(
         self, sessions: Sessions, stores: FormationStores, clock: TestClock, alice: UserId
     ) -> None:

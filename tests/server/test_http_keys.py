@@ -60,7 +60,21 @@ def test_every_route_of_a_formation_needs_a_key(server: ThreadServer) -> None:
         for method in methods
     }
     assert {route for route, status in asked.items() if status != 401} == {"get /health", "get /ready"}
-    assert len(asked) == 14
+    assert len(asked) == 19
+
+
+def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) -> None:
+    """These routes refuse the client key, whatever is sent to them, and no other route does."""
+    paths = server.http.get("/openapi.json").json()["paths"]
+    refused = {
+        f"{method} {path}"
+        for path, methods in paths.items()
+        for method in methods
+        if server.http.request(method, path, json={}, headers=server.headers("a")).status_code == 403
+    }
+    assert refused == {"post /v1/users/merge", "post /v1/users/split", "get /v1/audit", "get /v1/audit/verify"}
+    answer = server.post("/v1/identifiers", {"identifiers": ["a"], "merge": True})
+    assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
 
 
 def test_formations_share_nothing(server: ThreadServer) -> None:
@@ -134,6 +148,7 @@ def test_the_description_names_keys_and_headers(server: ThreadServer) -> None:
         "AdminKey": "X-Muxi-Admin-Key",
     }
     assert chat["security"] == [{"ClientKey": []}, {"AdminKey": []}]
+    assert document["paths"]["/v1/audit"]["get"]["security"] == [{"AdminKey": []}]
     assert [one["name"] for one in chat["parameters"]] == ["X-Muxi-User-Id", "X-Muxi-User-Id-Type", "Idempotency-Key"]
     assert [one["name"] for one in search["parameters"]] == ["X-Muxi-User-Id", "X-Muxi-User-Id-Type"]
     assert "security" not in document["paths"]["/health"]["get"]

@@ -11,7 +11,7 @@ import pytest
 from muxi import AsyncFormationClient, FormationClient
 from muxi.client import requests
 from muxi.client.replies import Usage
-from muxi.client.sync import ReplyStream
+from muxi.client.streams import ReplyStream
 from muxi.errors import AgentNotFoundError, ModelInterruptedError, ModelKeyRejectedError
 from tests.support.openai_server import OpenAIServer
 from tests.support.server_process import ServerProcess

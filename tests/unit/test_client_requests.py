@@ -188,3 +188,19 @@ def test_a_single_memory_is_no_list() -> None:
     """A string is not taken apart into its letters."""
     with pytest.raises(InvalidMemoryError):
         requests.add_memories("tea", "alice")
+
+
+def test_merge_requests() -> None:
+    """What joins or separates people is not sent twice; a dry run and linking may be."""
+    merge = requests.merge(["a@b.com", ("U1", "slack")], into="usr_x")
+    assert (merge.method, merge.path, merge.idempotent) == ("POST", "/v1/users/merge", False)
+    assert merge.json == {
+        "users": [{"identifier": "a@b.com"}, {"identifier": "U1", "type": "slack"}],
+        "dry_run": False,
+        "into": {"identifier": "usr_x"},
+    }
+    assert requests.merge(["a"], into="b", dry_run=True).idempotent is True
+    split = requests.split("mrg_x")
+    assert (split.path, split.json, split.idempotent) == ("/v1/users/split", {"merge_id": "mrg_x"}, False)
+    assert requests.associate(["a"], merge=True).json == {"identifiers": [{"identifier": "a"}], "merge": True}
+    assert requests.audit(action="users.merged").params == {"limit": "50", "action": "users.merged"}

@@ -38,11 +38,29 @@ class Access(Protocol):
     def show(self, who: Who) -> Shape:
         """The user, who must exist: ``muxi_user_id``, ``created_at``, ``identifiers``."""
 
-    def link(self, identifiers: Sequence[Who], user: Who | None) -> Shape:
+    def link(self, identifiers: Sequence[Who], user: Who | None, merge: bool = False) -> Shape:
         """Links all or none: ``muxi_user_id``, ``created``, ``identifiers``."""
 
     def unlink(self, identifier: Who, user: Who | None, force: bool) -> Shape:
         """Takes one away: ``muxi_user_id``, ``identifiers``."""
+
+    def merge(self, users: Sequence[Who], into: Who | None) -> Shape:
+        """Makes users one: ``merge_id``, ``survivor``, ``merged``, ``merged_at``, ``merged_by``, ``split_at``."""
+
+    def preview(self, users: Sequence[Who], into: Who | None) -> Shape:
+        """What `merge` would join: ``survivor`` and ``holdings`` by user."""
+
+    def split(self, merge_id: str) -> Shape:
+        """Undoes a merge and returns it."""
+
+    def merges(self, who: Who) -> Shape:
+        """``merges`` of a user, newest first."""
+
+    def audit(self, who: Who | None, action: str | None, limit: int, cursor: str | None) -> Shape:
+        """``records``, newest first, and ``next_cursor``."""
+
+    def verify_audit(self) -> Shape:
+        """Whether the audit is as it was written: ``sound``, ``rows``, ``broken_at``."""
 
     def remember(self, who: Who, text: str, metadata: Shape, importance: float) -> Shape:
         """Stores a memory and returns it."""

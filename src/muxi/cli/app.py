@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from muxi.cli import chat, db, demo, memories, output, serve, users
+from muxi.cli import audit, chat, db, demo, memories, merges, output, serve, users
 from muxi.errors import MuxiError
 
 app = typer.Typer(
@@ -21,10 +21,14 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(chat.chat)
 app.command()(demo.demo)
+users.app.command()(merges.merge)
+users.app.command()(merges.split)
+users.app.command()(merges.merges)
 app.add_typer(users.app, name="users")
 app.command()(users.link)
 app.command()(users.unlink)
 app.add_typer(memories.app, name="memories")
+app.command()(audit.audit)
 app.add_typer(db.app, name="db")
 
 

@@ -15,8 +15,10 @@ from muxi.core.chat import reply as recipe
 from muxi.core.chat.search import search
 from muxi.core.chat.types import Piece, Turn
 from muxi.core.formation import Formation
-from muxi.core.identity.types import IdentifierInput
 from muxi.core.memory.service import Draft
+
+#: Who does it, in the audit.
+ACTOR = "command line"
 
 
 class Embedded:
@@ -44,14 +46,37 @@ class Embedded:
             "identifiers": self._identifiers(user.id),
         }
 
-    def link(self, identifiers: Sequence[Who], user: Who | None) -> Shape:
-        inputs: list[IdentifierInput] = list(identifiers)
-        linked = self._formation.identities.associate(inputs, user)
+    def link(self, identifiers: Sequence[Who], user: Who | None, merge: bool = False) -> Shape:
+        linked = self._formation.identities.associate(identifiers, user, merge=merge, actor=ACTOR)
         return {"muxi_user_id": linked.id, "created": linked.new, "identifiers": self._identifiers(linked.id)}
 
     def unlink(self, identifier: Who, user: Who | None, force: bool) -> Shape:
-        owner = self._formation.identities.unlink(identifier, user, force=force)
+        owner = self._formation.identities.unlink(identifier, user, force=force, actor=ACTOR)
         return {"muxi_user_id": owner.id, "identifiers": self._identifiers(owner.id)}
+
+    def merge(self, users: Sequence[Who], into: Who | None) -> Shape:
+        return shapes.merge(self._formation.merges.merge(users, into, actor=ACTOR))
+
+    def preview(self, users: Sequence[Who], into: Who | None) -> Shape:
+        return shapes.merge_preview(self._formation.merges.preview(users, into))
+
+    def split(self, merge_id: str) -> Shape:
+        return shapes.merge(self._formation.merges.split(merge_id, actor=ACTOR))
+
+    def merges(self, who: Who) -> Shape:
+        return {"merges": [shapes.merge(one) for one in self._formation.merges.of(who)]}
+
+    def audit(self, who: Who | None, action: str | None, limit: int, cursor: str | None) -> Shape:
+        user = self._formation.identities.find(who) if who is not None else None
+        if who is not None and user is None:
+            return {"records": [], "next_cursor": None}
+        page = self._formation.audit.newest(
+            user_id=user.id if user else None, action=action or "", cursor=cursor, limit=limit
+        )
+        return {"records": [shapes.record(one) for one in page.items], "next_cursor": page.next_cursor}
+
+    def verify_audit(self) -> Shape:
+        return shapes.verdict(self._formation.audit.verify())
 
     def remember(self, who: Who, text: str, metadata: Shape, importance: float) -> Shape:
         user = self._formation.identities.resolve(who)

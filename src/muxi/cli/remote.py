@@ -33,11 +33,30 @@ class Remote:
     def show(self, who: Who) -> Shape:
         return _shape(self._client.get_user(who))
 
-    def link(self, identifiers: Sequence[Who], user: Who | None) -> Shape:
-        return self._client.associate_user_identifiers(identifiers, user)
+    def link(self, identifiers: Sequence[Who], user: Who | None, merge: bool = False) -> Shape:
+        return self._client.associate_user_identifiers(identifiers, user, merge)
 
     def unlink(self, identifier: Who, user: Who | None, force: bool) -> Shape:
         return self._client.unlink_user_identifier(identifier, user, force)
+
+    def merge(self, users: Sequence[Who], into: Who | None) -> Shape:
+        return _shape(self._client.merge_users(users, into))
+
+    def preview(self, users: Sequence[Who], into: Who | None) -> Shape:
+        return _shape(self._client.merge_users(users, into, dry_run=True))
+
+    def split(self, merge_id: str) -> Shape:
+        return _shape(self._client.split_merge(merge_id))
+
+    def merges(self, who: Who) -> Shape:
+        return {"merges": [_shape(one) for one in self._client.list_merges(who)]}
+
+    def audit(self, who: Who | None, action: str | None, limit: int, cursor: str | None) -> Shape:
+        page = self._client.list_audit(who, action, limit, cursor)
+        return {"records": [_shape(one) for one in page.items], "next_cursor": page.next_cursor}
+
+    def verify_audit(self) -> Shape:
+        return self._client.verify_audit()
 
     def remember(self, who: Who, text: str, metadata: Shape, importance: float) -> Shape:
         return _shape(self._client.add_memory(text, who, metadata=metadata, importance=importance))

@@ -76,6 +76,9 @@ def link(
     place: Place,
     idents: Annotated[list[str], typer.Argument(metavar="IDENT...", help="All of them become one user's.")],
     user: User = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Make them one user if they belong to several.", show_default=False)
+    ] = False,
     type: Type = None,
     json: Json = False,
 ) -> None:
@@ -83,7 +86,7 @@ def link(
     if type is not None and len(idents) > 1:
         raise typer.BadParameter("--type goes with one identifier. Write type:value for each instead.")
     with place.open() as access:
-        linked = access.link([identifier(one, type) for one in idents], identifier(user) if user else None)
+        linked = access.link([identifier(one, type) for one in idents], identifier(user) if user else None, merge)
     changed(linked, json)
 
 

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import count
 from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
-from httpx_sse import EventSource
 
 from muxi.client import answers, events, faults, requests, retry
 from muxi.client.connection import Connection
 from muxi.client.identifiers import IdentifierInput
-from muxi.client.replies import Hit, Memory, Message, Page, Reply, ResolvedUser, Session, User
+from muxi.client.replies import (
+    Hit,
+    Memory,
+    Merge,
+    MergePreview,
+    Message,
+    Page,
+    Record,
+    Reply,
+    ResolvedUser,
+    Session,
+    User,
+)
 from muxi.client.requests import MemoryDraft, Request
+from muxi.client.streams import AsyncReplyStream
 from muxi.errors import MuxiError
 
 T = TypeVar("T")
@@ -75,10 +87,10 @@ class AsyncFormationClient:
         return await self._call(requests.user(await self._call(requests.owner(user_id))))
 
     async def associate_user_identifiers(
-        self, identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None
+        self, identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None, merge: bool = False
     ) -> dict[str, Any]:
         """Links identifiers to one user, all or none."""
-        return await self._call(requests.associate(identifiers, user_id))
+        return await self._call(requests.associate(identifiers, user_id, merge))
 
     async def get_user_identifiers(self, user_id: IdentifierInput) -> list[str]:
         """Every identifier of a user, as it was written."""
@@ -89,6 +101,40 @@ class AsyncFormationClient:
     ) -> dict[str, Any]:
         """Takes an identifier from its user."""
         return await self._call(requests.unlink(identifier, user_id, force))
+
+    async def merge_users(
+        self, users: Iterable[IdentifierInput], into: IdentifierInput | None = None, dry_run: bool = False
+    ) -> Merge | MergePreview:
+        """Makes users one, all or none."""
+        return await self._call(requests.merge(users, into, dry_run))
+
+    async def split_merge(self, merge_id: str) -> Merge:
+        """Undoes a merge; what was written since stays with the survivor."""
+        return await self._call(requests.split(merge_id))
+
+    async def list_merges(self, user_id: IdentifierInput) -> list[Merge]:
+        """The merges that made a user, and those that were undone, the newest first."""
+        return await self._call(requests.merges(user_id))
+
+    async def list_audit(
+        self,
+        user_id: IdentifierInput | None = None,
+        action: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Record]:
+        """A page of the audit, the newest first."""
+        return await self._call(requests.audit(user_id, action, limit, cursor))
+
+    def iter_audit(
+        self, user_id: IdentifierInput | None = None, action: str | None = None, limit: int = 50
+    ) -> AsyncIterator[Record]:
+        """The whole audit, the newest first."""
+        return _all(lambda cursor: self.list_audit(user_id, action, limit, cursor))
+
+    async def verify_audit(self) -> dict[str, Any]:
+        """Whether the audit is as it was written."""
+        return await self._call(requests.verify_audit())
 
     async def list_sessions(
         self, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None
@@ -219,69 +265,6 @@ class AsyncFormationClient:
             return await self._http.send(built, stream=stream)
         except httpx.RequestError as error:
             raise faults.unreachable(error, self._connection) from error
-
-
-class AsyncReplyStream:
-    """An answer that is being written: loop over it for its pieces, then `reply` is the whole."""
-
-    def __init__(
-        self,
-        open: Callable[[Request[Any]], Awaitable[httpx.Response]],
-        request: Request[Reply],
-        connection: Connection,
-    ) -> None:
-        # The generator must not know this object: then dropping the object ends the generator, and the connection.
-        self._parts = _parts(open, request, connection)
-        self._reply: Reply | None = None
-
-    @property
-    def reply(self) -> Reply:
-        """The whole answer, after the last piece.
-
-        Raises:
-            RuntimeError: there are pieces left to read.
-        """
-        if self._reply is None:
-            raise RuntimeError("The answer is not complete: read all of its pieces first.")
-        return self._reply
-
-    async def close(self) -> None:
-        """Ends the connection; the model stops if it was still writing."""
-        await self._parts.aclose()
-
-    def __aiter__(self) -> AsyncReplyStream:
-        return self
-
-    async def __anext__(self) -> str:
-        part = await anext(self._parts)
-        if isinstance(part, str):
-            return part
-        self._reply = part
-        return await anext(self)
-
-    async def __aenter__(self) -> AsyncReplyStream:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-
-async def _parts(
-    open: Callable[[Request[Any]], Awaitable[httpx.Response]], request: Request[Reply], connection: Connection
-) -> AsyncGenerator[str | Reply]:
-    follower = events.Follower(connection)
-    response = await open(request)
-    try:
-        async for event in EventSource(response).aiter_sse():
-            if text := follower.take(event):
-                yield text
-    except httpx.RequestError as error:
-        raise follower.broken(error) from error
-    finally:
-        await response.aclose()
-    yield follower.end()
 
 
 async def _all(page_at: Callable[[str | None], Awaitable[Page[T]]]) -> AsyncIterator[T]:

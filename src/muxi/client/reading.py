@@ -12,10 +12,14 @@ from typing import Any, TypeVar
 
 from muxi.client.replies import (
     Hit,
+    Holdings,
     LinkedIdentifier,
     Memory,
+    Merge,
+    MergePreview,
     Message,
     Page,
+    Record,
     Reply,
     ResolvedUser,
     Session,
@@ -114,6 +118,29 @@ def linked_identifier(body: Json) -> LinkedIdentifier:
     )
 
 
+def merge(body: Json) -> Merge:
+    return Merge(
+        merge_id=body["merge_id"],
+        survivor=body["survivor"],
+        merged=tuple(body["merged"]),
+        merged_at=moment(body["merged_at"]),
+        merged_by=body["merged_by"],
+        split_at=moment(body["split_at"]) if body["split_at"] else None,
+    )
+
+
+def merge_preview(body: Json) -> MergePreview:
+    return MergePreview(body["survivor"], {user: _holdings(held) for user, held in body["holdings"].items()})
+
+
+def merges(body: Json) -> list[Merge]:
+    return [merge(one) for one in body["merges"]]
+
+
+def record_page(body: Json) -> Page[Record]:
+    return _page(body, "records", _record)
+
+
 def session_page(body: Json) -> Page[Session]:
     return _page(body, "sessions", _session)
 
@@ -129,6 +156,22 @@ def moment(text: str) -> datetime:
 
 def _page(body: Json, name: str, read: Callable[[Json], T]) -> Page[T]:
     return Page(tuple(read(one) for one in body[name]), body["next_cursor"])
+
+
+def _holdings(body: Json) -> Holdings:
+    return Holdings(body["identifiers"], body["sessions"], body["messages"], body["memories"])
+
+
+def _record(body: Json) -> Record:
+    return Record(
+        seq=body["seq"],
+        at=moment(body["at"]),
+        actor=body["actor"],
+        action=body["action"],
+        muxi_user_id=body["muxi_user_id"],
+        details=body["details"],
+        hash=body["hash"],
+    )
 
 
 def _session(body: Json) -> Session:

@@ -136,6 +136,73 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """Users that were made one.
+
+    Attributes:
+        merge_id: ``mrg_...``: what undoes it.
+        survivor: the user that all of them are since: ``usr_...``.
+        merged: the users that were merged into it.
+        merged_at: when.
+        merged_by: who did it.
+        split_at: when it was undone; ``None`` while it stands.
+    """
+
+    merge_id: str
+    survivor: str
+    merged: tuple[str, ...]
+    merged_at: datetime
+    merged_by: str
+    split_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a user has, counted."""
+
+    identifiers: int
+    sessions: int
+    messages: int
+    memories: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergePreview:
+    """What a merge would join.
+
+    Attributes:
+        survivor: the user that all would be.
+        holdings: what each user has now, by ``usr_`` id, the survivor first.
+    """
+
+    survivor: str
+    holdings: Mapping[str, Holdings]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the audit.
+
+    Attributes:
+        seq: its place, from 1, without gaps.
+        at: when.
+        actor: who did it: ``resolve``, ``library``, ``command line``, ``client key`` or ``admin key``.
+        action: what was done, such as ``users.merged``.
+        muxi_user_id: to whom, by the id at that time.
+        details: what else; identifiers only as keyed hashes.
+        hash: SHA-256 over the row and the hash before it.
+    """
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    muxi_user_id: str | None
+    details: Mapping[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One conversation.
 

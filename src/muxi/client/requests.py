@@ -11,7 +11,19 @@ from urllib.parse import quote
 
 from muxi.client import reading
 from muxi.client.identifiers import IdentifierInput, as_headers, as_json, list_as_json
-from muxi.client.replies import Hit, Memory, Message, Page, Reply, ResolvedUser, Session, User
+from muxi.client.replies import (
+    Hit,
+    Memory,
+    Merge,
+    MergePreview,
+    Message,
+    Page,
+    Record,
+    Reply,
+    ResolvedUser,
+    Session,
+    User,
+)
 from muxi.errors import InvalidMemoryError, InvalidMessageError, MemoryNotFoundError, MuxiError, SessionNotFoundError
 
 T = TypeVar("T")
@@ -84,9 +96,9 @@ def identifiers(user_id: IdentifierInput) -> Request[list[str]]:
 
 
 def associate(
-    identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None
+    identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None, merge: bool = False
 ) -> Request[dict[str, Any]]:
-    body: dict[str, Any] = {"identifiers": list_as_json(identifiers)}
+    body: dict[str, Any] = {"identifiers": list_as_json(identifiers)} | ({"merge": True} if merge else {})
     if user_id is not None:
         body["user_id"] = as_json(user_id)
     return Request("POST", "/v1/identifiers", reading.document, body)
@@ -100,6 +112,37 @@ def unlink(
         body["user_id"] = as_json(user_id)
     # A second time it is not there any more, or may have gone to another user meanwhile.
     return Request("POST", "/v1/identifiers/unlink", reading.document, body, idempotent=False)
+
+
+def merge(
+    users: Iterable[IdentifierInput], into: IdentifierInput | None = None, dry_run: bool = False
+) -> Request[Merge | MergePreview]:
+    body: dict[str, Any] = {"users": list_as_json(users), "dry_run": dry_run}
+    if into is not None:
+        body["into"] = as_json(into)
+    read: Callable[[Any], Merge | MergePreview] = reading.merge_preview if dry_run else reading.merge
+    # A second time they are one user already.
+    return Request("POST", "/v1/users/merge", read, body, idempotent=dry_run)
+
+
+def split(merge_id: str) -> Request[Merge]:
+    # A second time it is split already.
+    return Request("POST", "/v1/users/split", reading.merge, {"merge_id": merge_id}, idempotent=False)
+
+
+def merges(user_id: IdentifierInput) -> Request[list[Merge]]:
+    return Request("GET", "/v1/merges", reading.merges, headers=as_headers(user_id))
+
+
+def audit(
+    user_id: IdentifierInput | None = None, action: str | None = None, limit: int = 50, cursor: str | None = None
+) -> Request[Page[Record]]:
+    params = _page(limit, cursor) | _given(action=action)
+    return Request("GET", "/v1/audit", reading.record_page, params=params, headers=as_headers(user_id))
+
+
+def verify_audit() -> Request[dict[str, Any]]:
+    return Request("GET", "/v1/audit/verify", reading.document)
 
 
 def sessions(user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Request[Page[Session]]:

@@ -5,20 +5,32 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import count
 from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
-from httpx_sse import EventSource
 
 from muxi.client import answers, events, faults, requests, retry
 from muxi.client.connection import Connection
 from muxi.client.identifiers import IdentifierInput
-from muxi.client.replies import Hit, Memory, Message, Page, Reply, ResolvedUser, Session, User
+from muxi.client.replies import (
+    Hit,
+    Memory,
+    Merge,
+    MergePreview,
+    Message,
+    Page,
+    Record,
+    Reply,
+    ResolvedUser,
+    Session,
+    User,
+)
 from muxi.client.requests import MemoryDraft, Request
+from muxi.client.streams import ReplyStream
 from muxi.errors import MuxiError
 
 T = TypeVar("T")
@@ -117,13 +129,14 @@ class FormationClient:
         return self._call(requests.user(self._call(requests.owner(user_id))))
 
     def associate_user_identifiers(
-        self, identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None
+        self, identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None, merge: bool = False
     ) -> dict[str, Any]:
         """Links identifiers to one user, all or none; the same call twice gives the same result.
 
         Args:
             identifiers: in any of the accepted forms.
             user_id: to whom; ``None`` for the one who has any of them, or somebody new.
+            merge: make them one user if they belong to several; needs the admin key.
 
         Returns:
             ``muxi_user_id``, ``created`` (whether the user is new) and ``identifiers`` (all of them).
@@ -132,7 +145,7 @@ class FormationClient:
             IdentifierConflictError: some belong to another user; ``details["identifiers"]`` names them.
             UserNotFoundError: there is no such ``user_id``.
         """
-        return self._call(requests.associate(identifiers, user_id))
+        return self._call(requests.associate(identifiers, user_id, merge))
 
     def get_user_identifiers(self, user_id: IdentifierInput) -> list[str]:
         """Every identifier of a user, as it was written; secrets are masked. Errors as `get_user`."""
@@ -156,6 +169,61 @@ class FormationClient:
             UserNotFoundError: nobody, or not this user, has it.
         """
         return self._call(requests.unlink(identifier, user_id, force))
+
+    def merge_users(
+        self, users: Iterable[IdentifierInput], into: IdentifierInput | None = None, dry_run: bool = False
+    ) -> Merge | MergePreview:
+        """Makes users one, all or none. Needs the admin key.
+
+        Args:
+            users: two or more; with ``into``, one or more.
+            into: the user that survives; the oldest if not told.
+            dry_run: change nothing, and return what each of them has.
+
+        Raises:
+            MergeConflictError: they are one user already.
+            UserNotFoundError: nobody has one of these identifiers.
+            PermissionDeniedError: this is not the admin key.
+        """
+        return self._call(requests.merge(users, into, dry_run))
+
+    def split_merge(self, merge_id: str) -> Merge:
+        """Undoes a merge; what was written since stays with the survivor. Needs the admin key.
+
+        Raises:
+            MergeNotFoundError: there is no such merge.
+            MergeConflictError: it was split already, or another merge has to be split first: ``details["later"]``.
+            PermissionDeniedError: this is not the admin key.
+        """
+        return self._call(requests.split(merge_id))
+
+    def list_merges(self, user_id: IdentifierInput) -> list[Merge]:
+        """The merges that made a user, and those that were undone, the newest first. Errors as `get_user`."""
+        return self._call(requests.merges(user_id))
+
+    def list_audit(
+        self,
+        user_id: IdentifierInput | None = None,
+        action: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Record]:
+        """A page of the audit, the newest first: of one user, of one action, or all. Needs the admin key.
+
+        Raises:
+            PermissionDeniedError: this is not the admin key.
+        """
+        return self._call(requests.audit(user_id, action, limit, cursor))
+
+    def iter_audit(
+        self, user_id: IdentifierInput | None = None, action: str | None = None, limit: int = 50
+    ) -> Iterator[Record]:
+        """The whole audit, the newest first, fetched ``limit`` at a time. Arguments and errors as `list_audit`."""
+        return _all(lambda cursor: self.list_audit(user_id, action, limit, cursor))
+
+    def verify_audit(self) -> dict[str, Any]:
+        """Whether the audit is as it was written: ``sound``, ``rows`` and ``broken_at``. Errors as `list_audit`."""
+        return self._call(requests.verify_audit())
 
     def list_sessions(self, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Page[Session]:
         """A page of a user's conversations, the latest first; empty for a user nobody knows."""
@@ -314,66 +382,6 @@ class FormationClient:
             return self._http.send(built, stream=stream)
         except httpx.RequestError as error:
             raise faults.unreachable(error, self._connection) from error
-
-
-class ReplyStream:
-    """An answer that is being written: loop over it for its pieces, then `reply` is the whole."""
-
-    def __init__(
-        self, open: Callable[[Request[Any]], httpx.Response], request: Request[Reply], connection: Connection
-    ) -> None:
-        # The generator must not know this object: then dropping the object ends the generator, and the connection.
-        self._parts = _parts(open, request, connection)
-        self._reply: Reply | None = None
-
-    @property
-    def reply(self) -> Reply:
-        """The whole answer, after the last piece.
-
-        Raises:
-            RuntimeError: there are pieces left to read.
-        """
-        if self._reply is None:
-            raise RuntimeError("The answer is not complete: read all of its pieces first.")
-        return self._reply
-
-    def close(self) -> None:
-        """Ends the connection; the model stops if it was still writing."""
-        self._parts.close()
-
-    def __iter__(self) -> ReplyStream:
-        return self
-
-    def __next__(self) -> str:
-        part = next(self._parts)
-        if isinstance(part, str):
-            return part
-        self._reply = part
-        return next(self)
-
-    def __enter__(self) -> ReplyStream:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def _parts(
-    open: Callable[[Request[Any]], httpx.Response], request: Request[Reply], connection: Connection
-) -> Generator[str | Reply]:
-    follower = events.Follower(connection)
-    response = open(request)
-    try:
-        for event in EventSource(response).iter_sse():
-            if text := follower.take(event):
-                yield text
-    except httpx.RequestError as error:
-        raise follower.broken(error) from error
-    finally:
-        response.close()
-    yield follower.end()
 
 
 def _all(page_at: Callable[[str | None], Page[T]]) -> Iterator[T]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from muxi.core.chat import reply as recipe
 from muxi.core.chat.search import add_to_buffer, search
 from muxi.core.chat.types import Piece, Reply, Turn
 from muxi.core.formation import Formation
-from muxi.core.identity.types import IdentifierInput, LinkedIdentifier, User
+from muxi.core.identity.types import IdentifierInput, LinkedIdentifier, Merge, MergePreview, User
 from muxi.core.memory.buffer import BufferMemory
 from muxi.core.memory.types import Hit
 from muxi.core.models.base import ChatModel
@@ -183,10 +183,10 @@ class Orchestrator:
         return self.formation.sessions.clear_buffer(user.id if user else None, agent_id or "")
 
     def associate_user_identifiers(
-        self, identifiers: list[IdentifierInput], user_id: IdentifierInput | None = None
+        self, identifiers: list[IdentifierInput], user_id: IdentifierInput | None = None, merge: bool = False
     ) -> User:
         """Links identifiers to one user, all or none. As `muxi.core.identity.service.Identities.associate`."""
-        return self.formation.identities.associate(identifiers, user_id)
+        return self.formation.identities.associate(identifiers, user_id, merge=merge)
 
     def get_user_identifiers(self, user_id: IdentifierInput) -> list[LinkedIdentifier]:
         """Every identifier of a user. As `muxi.core.identity.service.Identities.identifiers`."""
@@ -197,6 +197,17 @@ class Orchestrator:
     ) -> User:
         """Takes an identifier from its user. As `muxi.core.identity.service.Identities.unlink`."""
         return self.formation.identities.unlink(identifier, user_id, force=force)
+
+    def merge_users(
+        self, users: Sequence[IdentifierInput], into: IdentifierInput | None = None, dry_run: bool = False
+    ) -> Merge | MergePreview:
+        """Makes users one, or says what each has (``dry_run``). As `muxi.core.identity.merging.Merges.merge`."""
+        merges = self.formation.merges
+        return merges.preview(users, into) if dry_run else merges.merge(users, into)
+
+    def split_merge(self, merge_id: str) -> Merge:
+        """Undoes a merge. As `muxi.core.identity.merging.Merges.split`."""
+        return self.formation.merges.split(merge_id)
 
     def close(self) -> None:
         """Closes the formation, unless it was handed in open."""

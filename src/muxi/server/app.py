@@ -23,10 +23,18 @@ from muxi.server.description import describe
 from muxi.server.door import Door
 from muxi.server.keys import Keys
 from muxi.server.limits import BodyLimit
-from muxi.server.routes import chat, health, identifiers, memories, sessions, users
+from muxi.server.routes import audit, chat, health, identifiers, memories, merges, sessions, users
 from muxi.server.schemas.base import Problem
 
-OF_A_FORMATION = (chat.router, users.router, identifiers.router, sessions.router, memories.router)
+OF_A_FORMATION = (
+    chat.router,
+    users.router,
+    identifiers.router,
+    merges.router,
+    sessions.router,
+    memories.router,
+    audit.router,
+)
 _FAILURES: dict[int | str, dict[str, Any]] = {
     "default": {"model": Problem, "description": "A problem document (application/problem+json)."}
 }

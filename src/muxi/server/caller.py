@@ -11,7 +11,13 @@ from starlette.requests import Request
 
 from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput
-from muxi.errors import AuthenticationError, FormationNotFoundError, InvalidIdentifierError, InvalidInputError
+from muxi.errors import (
+    AuthenticationError,
+    FormationNotFoundError,
+    InvalidIdentifierError,
+    InvalidInputError,
+    PermissionDeniedError,
+)
 from muxi.server.keys import Keys
 from muxi.server.schemas.identifiers import IdentifierIn, core_form
 
@@ -70,6 +76,20 @@ class Caller:
     header_user: IdentifierInput | None
     request_key: str | None
 
+    @property
+    def actor(self) -> str:
+        """Who does it, for the audit."""
+        return "admin key" if self.admin else "client key"
+
+    def require_admin(self) -> None:
+        """For what joins or watches people.
+
+        Raises:
+            PermissionDeniedError: it did not call with the admin key.
+        """
+        if not self.admin:
+            raise PermissionDeniedError("This needs the admin key. Send X-Muxi-Admin-Key.")
+
     def user(self, body_user: IdentifierIn | None = None) -> IdentifierInput:
         """The user the caller acts for, named by the headers or by the body.
 
@@ -111,7 +131,14 @@ async def caller(request: Request) -> Caller:
     )
 
 
+def admin(caller: Annotated[Caller, Depends(caller)]) -> Caller:
+    """Who calls, and is an admin: the dependency of every route that needs the admin key."""
+    caller.require_admin()
+    return caller
+
+
 Calling = Annotated[Caller, Depends(caller)]
+AdminCalling = Annotated[Caller, Depends(admin)]
 
 
 def _header_user(value: str | None, type: str | None) -> IdentifierInput | None:

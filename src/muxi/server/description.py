@@ -22,6 +22,7 @@ HEADERS = {
     USER_TYPE: "The type of that identifier.",
 }
 REPEATABLE = ("/v1/chat", "/v1/memories")
+FOR_ADMINS = ("/v1/users/merge", "/v1/users/split", "/v1/audit", "/v1/audit/verify")
 
 
 def describe(app: FastAPI) -> None:
@@ -31,11 +32,11 @@ def describe(app: FastAPI) -> None:
     for path, operations in document["paths"].items():
         if path.startswith("/v1/"):
             for method, operation in operations.items():
+                operation["security"] = [{name: []} for name in SCHEMES if name == "AdminKey" or path not in FOR_ADMINS]
                 _add_headers(operation, repeatable=method == "post" and path in REPEATABLE)
 
 
 def _add_headers(operation: dict[str, Any], *, repeatable: bool) -> None:
-    operation["security"] = [{name: []} for name in SCHEMES]
     headers = HEADERS | ({REQUEST_KEY: "A repeat with the same key is stored once."} if repeatable else {})
     operation.setdefault("parameters", []).extend(
         {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}

@@ -33,6 +33,15 @@ class SqlSessionStore:
         with self._database.connection() as conn:
             return self._find_by_key(conn, user_id, key)
 
+    def open(self, user_id: UserId, key: str, size: int) -> tuple[Session, list[tuple[str, str]]] | None:
+        with self._database.connection() as conn:
+            rows = list(
+                self._sql.session_and_buffer(conn, formation_id=self._formation_id, user_id=user_id, key=key, size=size)
+            )
+        if not rows:
+            return None
+        return Session(*rows[0][:7]), [(role, text) for *_, role, text in rows if role is not None]
+
     def enter(
         self, user_id: UserId | None, session_id: SessionId, key: str, name: str, channel: str, now: datetime
     ) -> Session:

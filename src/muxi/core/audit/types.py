@@ -40,7 +40,7 @@ class Record:
     Attributes:
         seq: its place, from 1, without gaps.
         at: in UTC.
-        actor: who did it: ``resolve``, ``library``, ``client key``, ``admin key`` ...
+        actor: who did it: ``resolve``, ``library``, ``command line``, ``client key`` or ``admin key``.
         action, user_id, details: as in `Change`.
         hash: SHA-256 over the row and the hash before it, in hexadecimal.
     """

@@ -150,8 +150,10 @@ def _enter(rooms: Rooms, turn: Turn) -> _Place:
     """Who says it, in which session, to which agent, after what."""
     user_id, channel, spoken_to = _who(rooms, turn)
     agent = rooms.agents.choose(user_id, turn.agent)
-    session = rooms.sessions.enter(user_id, turn.session, channel=channel, spoken_to=spoken_to)
-    return _Place(user_id, channel, session, agent, rooms.sessions.buffer(session, rooms.buffer.max_size))
+    session, buffer = rooms.sessions.open(
+        user_id, turn.session, rooms.buffer.max_size, channel=channel, spoken_to=spoken_to
+    )
+    return _Place(user_id, channel, session, agent, buffer)
 
 
 def _recall(rooms: Rooms, turn: Turn, place: _Place, vector: NDArray[np.float32]) -> _Prepared:

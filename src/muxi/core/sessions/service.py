@@ -42,13 +42,24 @@ class Sessions:
         Raises:
             SessionNotFoundError: a ``ses_`` id that this user does not have, or a name that cannot be one.
         """
-        if session is None:
-            return self._make(user_id, "identifier", spoken_to, "", channel)
-        if is_id(session, "ses"):
-            return self.get(user_id, session)
-        if not session.strip() or len(session) > MAX_NAME or session.startswith("ses_") or not session.isprintable():
-            raise SessionNotFoundError(f"There is no session {session[:MAX_NAME]!r}, and none can be named so.")
-        return self._make(user_id, "name", session, session, channel)
+        key, name = self._place(session, spoken_to)
+        if key is None:
+            return self.get(user_id, name)
+        return self._store.enter(user_id, new_session_id(), key, name, channel, self._clock())
+
+    def open(
+        self, user_id: UserId | None, session: str | None, size: int, *, channel: str = "", spoken_to: str = ""
+    ) -> tuple[Session, list[tuple[str, str]]]:
+        """The session a message belongs to, with its newest ``size`` messages as (role, text), oldest first.
+
+        Arguments and errors as `enter`; where the session is there already, at the price of one look-up.
+        """
+        key, _ = self._place(session, spoken_to)
+        found = self._store.open(user_id, key, size) if key is not None and user_id is not None else None
+        if found:
+            return found
+        entered = self.enter(user_id, session, channel=channel, spoken_to=spoken_to)
+        return entered, self.buffer(entered, size)
 
     def find(self, user_id: UserId | None, session: str) -> Session | None:
         """A user's session by id or by the application's own name, or ``None``: looking makes none."""
@@ -118,8 +129,16 @@ class Sessions:
         """
         return self._store.clear(user_id, agent_id)
 
-    def _make(self, user_id: UserId | None, kind: str, of: str, name: str, channel: str) -> Session:
-        return self._store.enter(user_id, new_session_id(), _key(kind, of), name, channel, self._clock())
+    @staticmethod
+    def _place(session: str | None, spoken_to: str) -> tuple[str | None, str]:
+        """The key and the name under which a session is found; of an id, no key, and the id."""
+        if session is None:
+            return _key("identifier", spoken_to), ""
+        if is_id(session, "ses"):
+            return None, session
+        if not session.strip() or len(session) > MAX_NAME or session.startswith("ses_") or not session.isprintable():
+            raise SessionNotFoundError(f"There is no session {session[:MAX_NAME]!r}, and none can be named so.")
+        return _key("name", session), session
 
 
 def _key(kind: str, of: str) -> str:

@@ -18,6 +18,9 @@ class SessionStore(Protocol):
     def find_by_key(self, user_id: UserId | None, key: str) -> Session | None:
         """This owner's session of this key."""
 
+    def open(self, user_id: UserId, key: str, size: int) -> tuple[Session, list[tuple[str, str]]] | None:
+        """A user's session of a key with its newest ``size`` messages, as `find_by_key` and `buffer` in one."""
+
     def enter(
         self, user_id: UserId | None, session_id: SessionId, key: str, name: str, channel: str, now: datetime
     ) -> Session:

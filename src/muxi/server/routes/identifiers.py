@@ -8,7 +8,7 @@ from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput
 from muxi.core.threads import in_thread
 from muxi.ids import UserId
-from muxi.server.caller import Calling
+from muxi.server.caller import Caller, Calling
 from muxi.server.schemas.identifiers import (
     Associated,
     AssociateRequest,
@@ -30,15 +30,15 @@ async def list_identifiers(caller: Calling) -> UserIdentifiers:
 @router.post("")
 async def associate_identifiers(caller: Calling, body: AssociateRequest) -> Associated:
     """Links identifiers to one user: all of them, or none and an error."""
-    raws = [core_form(one) for one in body.identifiers]
-    return await in_thread(_associate, caller.formation, raws, caller.user_if_named(body.user_id))
+    if body.merge:
+        caller.require_admin()
+    return await in_thread(_associate, caller, body)
 
 
 @router.post("/unlink")
 async def unlink_identifier(caller: Calling, body: UnlinkRequest) -> UserIdentifiers:
     """Takes an identifier from its user. Seen again, it is a new user's."""
-    raw = (body.identifier, body.type) if body.type else body.identifier
-    return await in_thread(_unlink, caller.formation, raw, caller.user_if_named(body.user_id), body.force)
+    return await in_thread(_unlink, caller, body)
 
 
 def _listed(formation: Formation, raw: IdentifierInput) -> UserIdentifiers:
@@ -46,16 +46,18 @@ def _listed(formation: Formation, raw: IdentifierInput) -> UserIdentifiers:
     return UserIdentifiers(muxi_user_id=user.id, identifiers=_linked(formation, user.id))
 
 
-def _associate(formation: Formation, raws: list[IdentifierInput], raw_user: IdentifierInput | None) -> Associated:
-    user = formation.identities.associate(raws, raw_user)
-    return Associated(muxi_user_id=user.id, created=user.new, identifiers=_linked(formation, user.id))
+def _associate(caller: Caller, body: AssociateRequest) -> Associated:
+    raws = [core_form(one) for one in body.identifiers]
+    named = caller.user_if_named(body.user_id)
+    user = caller.formation.identities.associate(raws, named, merge=body.merge, actor=caller.actor)
+    return Associated(muxi_user_id=user.id, created=user.new, identifiers=_linked(caller.formation, user.id))
 
 
-def _unlink(
-    formation: Formation, raw: IdentifierInput, raw_user: IdentifierInput | None, force: bool
-) -> UserIdentifiers:
-    user = formation.identities.unlink(raw, raw_user, force=force)
-    return UserIdentifiers(muxi_user_id=user.id, identifiers=_linked(formation, user.id))
+def _unlink(caller: Caller, body: UnlinkRequest) -> UserIdentifiers:
+    raw = (body.identifier, body.type) if body.type else body.identifier
+    named = caller.user_if_named(body.user_id)
+    user = caller.formation.identities.unlink(raw, named, force=body.force, actor=caller.actor)
+    return UserIdentifiers(muxi_user_id=user.id, identifiers=_linked(caller.formation, user.id))
 
 
 def _linked(formation: Formation, user_id: UserId) -> list[IdentifierOut]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import Field, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictInt, StrictStr
 
 from muxi.core.identity.types import IdentifierInput, LinkedIdentifier
 from muxi.server.schemas.base import Request, Response
@@ -81,6 +81,7 @@ class AssociateRequest(Request):
 
     identifiers: list[IdentifierIn] = Field(max_length=100)
     user_id: IdentifierIn | None = None
+    merge: StrictBool = Field(False, description="Make them one user if they belong to several: with the admin key.")
 
 
 class Associated(UserIdentifiers):

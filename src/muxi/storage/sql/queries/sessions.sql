@@ -20,6 +20,22 @@ WHERE s.formation_id = :formation_id AND s.key = :key
 ORDER BY s.last_at DESC
 LIMIT 1;
 
+-- name: session_and_buffer
+-- A turn's session and what was said last in it, in one statement: a row a message, or one without.
+SELECT s.id, s.user_id, s.name, s.channel, s.started_at, s.last_at, s.next_seq - 1, m.role, m.text
+FROM (
+    SELECT o.* FROM sessions o
+    WHERE o.formation_id = :formation_id AND o.key = :key
+      AND o.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+    ORDER BY o.last_at DESC
+    LIMIT 1) s
+LEFT JOIN messages m ON m.formation_id = s.formation_id AND m.session_id = s.id AND m.seq >= s.next_seq - :size
+  AND NOT EXISTS (
+    SELECT 1 FROM buffer_clears c
+    WHERE c.formation_id = :formation_id AND c.session_id = m.session_id
+      AND c.agent_id IN ('', m.agent_id) AND c.through_seq >= m.seq)
+ORDER BY m.seq;
+
 -- name: find_session_by_key_without_user^
 SELECT id, user_id, name, channel, started_at, last_at, next_seq - 1
 FROM sessions
