@@ -12,27 +12,34 @@ from muxi.storage import queries
 from muxi.storage.databases.base import Database
 
 
-def append(sql: Any, conn: Any, formation_id: str, changes: Sequence[Change], at: datetime, actor: str) -> None:
+def append(
+    database: Database, conn: Any, formation_id: str, changes: Sequence[Change], at: datetime, actor: str
+) -> None:
     """Records changes in the transaction that makes them. The last thing it does: it holds up other writers."""
     if not changes:
         return
+    sql = queries.load(database, "audit")
     seq, previous = sql.reserve_audit(conn, formation_id=formation_id, count=len(changes))
     for change in changes:
         seq += 1
         record = chained(previous, formation_id, seq, at, actor, change)
-        sql.add_audit(
-            conn,
-            formation_id=formation_id,
-            seq=seq,
-            at=at,
-            actor=actor,
-            action=change.action,
-            user_id=change.user_id,
-            details=dict(change.details),
-            hash=record.hash,
-        )
+        _add(sql, conn, formation_id, record)
         previous = record.hash
     sql.set_audit_hash(conn, formation_id=formation_id, hash=previous)
+
+
+def _add(sql: Any, conn: Any, formation_id: str, record: Record) -> None:
+    sql.add_audit(
+        conn,
+        formation_id=formation_id,
+        seq=record.seq,
+        at=record.at,
+        actor=record.actor,
+        action=record.action,
+        user_id=record.user_id,
+        details=dict(record.details),
+        hash=record.hash,
+    )
 
 
 class SqlAuditStore:

@@ -26,7 +26,6 @@ class SqlIdentityStore:
         self._hash_key = hash_key
         self._sql = queries.load(database, "identity")
         self._merges = queries.load(database, "merges")
-        self._audit = queries.load(database, "audit")
 
     def owners(self, identifier: Identifier) -> list[Owner]:
         with self._database.connection() as conn:
@@ -49,11 +48,11 @@ class SqlIdentityStore:
     @contextmanager
     def writing(self, identifiers: Sequence[Identifier], actor: str, now: datetime) -> Iterator[IdentityWriter]:
         values = [value for identifier in identifiers for value in {identifier.value, identifier.hashed}]
-        with self._database.transaction() as conn:
+        with self._database.transaction(together=True) as conn:
             self._database.lock_values(conn, self._formation_id, values)
             writer = _Writer(self._sql, self._merges, conn, self._formation_id, self._hash_key, actor, now)
             yield writer
-            audit.append(self._audit, conn, self._formation_id, writer.changes, now, actor)
+            audit.append(self._database, conn, self._formation_id, writer.changes, now, actor)
 
 
 class _Writer:
@@ -110,17 +109,17 @@ class _Writer:
         self._move_version()
 
     def unlink(self, identifier: Identifier, user_id: UserId) -> bool:
-        removed = self._sql.remove_identifier(
+        removed: str | None = self._sql.remove_identifier(
             self._conn,
             formation_id=self._formation_id,
             value=identifier.value,
             type=identifier.type,
             user_id=user_id,
         )
-        if removed:
+        if removed is not None:
             self._move_version()
             self._record(IDENTIFIER_UNLINKED, identifier, user_id)
-        return bool(removed)
+        return removed is not None
 
     def _record(self, action: str, identifier: Identifier, user_id: UserId) -> None:
         known_by = fingerprint(identifier.type, identifier.value, self._hash_key)

@@ -23,7 +23,6 @@ class SqlMergeStore:
         self._formation_id = formation_id
         self._sql = queries.load(database, "merges")
         self._identity = queries.load(database, "identity")
-        self._audit = queries.load(database, "audit")
 
     def holdings(self, user_id: UserId) -> Holdings:
         with self._database.connection() as conn:
@@ -41,12 +40,12 @@ class SqlMergeStore:
 
     @contextmanager
     def merging(self, actor: str, now: datetime) -> Iterator[MergeWriter]:
-        with self._database.transaction() as conn:
+        with self._database.transaction(together=True) as conn:
             writer = _Writer(self._sql, self._identity, conn, self._formation_id, now)
             yield writer
             if writer.changes:
                 self._identity.move_identity_version(conn, formation_id=self._formation_id)
-                audit.append(self._audit, conn, self._formation_id, writer.changes, now, actor)
+                audit.append(self._database, conn, self._formation_id, writer.changes, now, actor)
 
     def _merge(self, conn: Any, row: tuple[Any, ...]) -> Merge:
         members = self._sql.members_of(conn, formation_id=self._formation_id, merge_id=row[0])
@@ -72,7 +71,7 @@ class _Writer:
 
     def split(self, merge: Merge) -> bool:
         key = {"formation_id": self._formation_id, "merge_id": merge.id}
-        if not self._sql.end_merge(self._conn, **key, split_at=self._now):
+        if self._sql.end_merge(self._conn, **key, split_at=self._now) is None:
             return False
         self._sql.put_back(self._conn, **key)
         details = {"merge_id": merge.id, "restored": list(merge.merged_ids)}

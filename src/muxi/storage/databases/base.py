@@ -16,8 +16,12 @@ class Database(Protocol):
     def connection(self) -> AbstractContextManager[Any]:
         """A connection for reading; each statement is its own transaction."""
 
-    def transaction(self) -> AbstractContextManager[Any]:
-        """A write transaction: committed at the end, rolled back on any exception."""
+    def transaction(self, *, together: bool = False) -> AbstractContextManager[Any]:
+        """A write transaction: committed at the end, rolled back on any exception.
+
+        ``together``: where each statement costs a round trip, those that return no rows go along with the next one
+        that does. How many rows they changed is then not known.
+        """
 
     def lock_migrations(self, conn: Any) -> None:
         """Only one process migrates at a time, until the transaction ends."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import psycopg
@@ -61,9 +61,9 @@ class PostgresDatabase:
             yield conn
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, together: bool = False) -> Iterator[Connection]:
         """A write transaction: committed at the end, rolled back on any exception."""
-        with self._translated(), self._pool.connection() as conn, conn.transaction():
+        with self._translated(), self._pool.connection() as conn, _pipeline(conn, together), conn.transaction():
             yield conn
 
     def lock_migrations(self, conn: Connection) -> None:
@@ -98,6 +98,10 @@ class PostgresDatabase:
                 # After a restart of the server every idle connection is dead: without this each would fail once.
                 self._pool.check()
             raise lost from error
+
+
+def _pipeline(conn: Connection, together: bool) -> AbstractContextManager[object]:
+    return conn.pipeline() if together else nullcontext()
 
 
 def _configure(conn: Connection) -> None:

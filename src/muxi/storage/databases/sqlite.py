@@ -103,7 +103,7 @@ class SqliteDatabase:
         return conn
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, together: bool = False) -> Iterator[sqlite3.Connection]:
         """A write transaction: committed at the end, rolled back on any exception."""
         with translated(self.path), self._writing:
             conn = self.connect()

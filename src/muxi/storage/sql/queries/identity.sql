@@ -46,10 +46,11 @@ JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
 WHERE i.formation_id = :formation_id AND u.canonical_id = :user_id
 ORDER BY i.linked_at, i.shown, i.type;
 
--- name: remove_identifier!
+-- name: remove_identifier$
 DELETE FROM identifiers
 WHERE formation_id = :formation_id AND value = :value AND type = :type
-  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+RETURNING value;
 
 -- name: lock_user$
 -- Changes nothing, but makes other writers of this user's identifiers wait.

@@ -37,10 +37,11 @@ SELECT user_id FROM merge_members
 WHERE formation_id = :formation_id AND merge_id = :merge_id AND user_id = stood_under
 ORDER BY user_id;
 
--- name: end_merge!
--- 0 rows: somebody was faster.
+-- name: end_merge$
+-- No row: somebody was faster.
 UPDATE merges SET split_at = :split_at
-WHERE formation_id = :formation_id AND id = :merge_id AND split_at IS NULL;
+WHERE formation_id = :formation_id AND id = :merge_id AND split_at IS NULL
+RETURNING id;
 
 -- name: merges_of
 -- Newest first: those that made a user what it is.
