@@ -25,6 +25,7 @@ from muxi.errors import (
     InvalidMessageError,
     MessageTooLargeError,
     ModelInterruptedError,
+    ModelResponseError,
     ModelUnavailableError,
     MuxiError,
     StorageCorruptError,
@@ -114,6 +115,19 @@ class TestModels:
             model.error = None
             await orchestrator.chat("hello", user_id="user_1")
             assert await log_of(orchestrator, "user_1") == ["assistant", "user"]
+
+    @pytest.mark.parametrize("answer", ["half a \ud83d", "NUL \x00"])
+    async def test_an_answer_that_is_not_text(self, database_url: str, answer: str) -> None:
+        """Refused as the model's fault; nothing is stored."""
+
+        class Babbling(Echo):
+            async def complete(self, prompt: Prompt) -> Completion:
+                return Completion(answer)
+
+        with opened(database_url, Babbling()) as orchestrator:
+            with pytest.raises(ModelResponseError):
+                await orchestrator.chat("hello", user_id="user_1")
+            assert await log_of(orchestrator, "user_1") == []
 
     async def test_vectors_of_another_model_stop_the_start(self, database_url: str) -> None:
         """The error names both models and how to re-embed; another dimension is found at the first vector."""

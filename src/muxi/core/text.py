@@ -35,6 +35,15 @@ def checked_text(text: Any, error: type[InvalidInputError]) -> str:
     return text
 
 
+def is_storable(text: str) -> bool:
+    """Whether every database stores this text: valid Unicode, without NUL."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
+
+
 def checked_metadata(metadata: Any, error: type[InvalidInputError]) -> dict[str, Any]:
     """The metadata as a plain JSON object.
 

@@ -24,7 +24,7 @@ from muxi.core.memory.types import SAID, Hit, Memory
 from muxi.core.models.base import Completion, Prompt, Usage
 from muxi.core.sessions.service import Sessions
 from muxi.core.sessions.types import ASSISTANT, USER, Session
-from muxi.core.text import checked_metadata, checked_text
+from muxi.core.text import checked_metadata, checked_text, is_storable
 from muxi.core.threads import in_thread, step
 from muxi.errors import InvalidMessageError, ModelInterruptedError, ModelResponseError
 from muxi.ids import MemoryId, UserId, new_message_id
@@ -180,7 +180,7 @@ def _who(rooms: Rooms, turn: Turn) -> tuple[UserId | None, str, str]:
 
 
 def _store(rooms: Rooms, ready: _Prepared, completion: Completion) -> Reply:
-    if "\x00" in completion.text:  # no database stores it
+    if not is_storable(completion.text):
         raise ModelResponseError(f"{ready.place.agent.model.name} answered with something that is not text.")
     exchange = _exchange(rooms.clock, ready, completion.text)
     saved = rooms.exchanges.save(exchange, rooms.memories.embedder.model.name)
