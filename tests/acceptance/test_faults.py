@@ -199,7 +199,7 @@ class TestSqliteFile:
 def _exchange_of(orchestrator: Orchestrator, session, text: str):  # type: ignore[no-untyped-def]
     now = orchestrator.formation.clock()
     message = LoggedMessage(new_message_id(), "user", text, "assistant", {})
-    memory = said(message, session, session.user_id, "", now, WordVectors().vector("x"))
+    memory = said(message, session.user_id, "", session.id, now, WordVectors().vector("x"))
     return Exchange(session, session.user_id, (message,), memory, now)
 
 

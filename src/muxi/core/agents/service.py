@@ -77,10 +77,6 @@ class Agents:
         """A user's own agents, by name."""
         return sorted((a for a in list(self._agents.values()) if a.user_id == user_id), key=lambda agent: agent.id)
 
-    def shared(self) -> list[Agent]:
-        """The shared agents, by name."""
-        return sorted((a for a in list(self._agents.values()) if a.user_id is None), key=lambda agent: agent.id)
-
     def set_default(self, user_id: UserId, name: str) -> Agent:
         """Makes an agent the one that answers this user unless told otherwise; survives a restart.
 

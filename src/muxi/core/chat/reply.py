@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,11 @@ from muxi.core.memory.service import Memories
 from muxi.core.memory.types import SAID, Hit, Memory
 from muxi.core.models.base import Completion, Prompt, Usage
 from muxi.core.sessions.service import Sessions
-from muxi.core.sessions.types import ASSISTANT, USER, Session
+from muxi.core.sessions.types import ASSISTANT, USER, Message, Session
 from muxi.core.text import checked_metadata, checked_text, is_storable
 from muxi.core.threads import in_thread, step
 from muxi.errors import InvalidMessageError, ModelInterruptedError, ModelResponseError
-from muxi.ids import MemoryId, UserId, new_message_id
+from muxi.ids import MemoryId, SessionId, UserId, new_message_id
 
 RECALLED = 10
 
@@ -207,19 +208,20 @@ def _exchange(clock: Clock, ready: _Prepared, answer: str) -> Exchange:
         ready.place.session,
         ready.place.user_id,
         (asked, answered),
-        said(asked, ready.place.session, ready.place.user_id, ready.place.channel, now, ready.vector),
+        said(asked, ready.place.user_id, ready.place.channel, ready.place.session.id, now, ready.vector),
         now,
         ready.turn.request_key,
     )
 
 
 def said(
-    message: LoggedMessage,
-    session: Session,
+    message: LoggedMessage | Message,
     user_id: UserId | None,
     channel: str,
-    now: Any,
+    session_id: SessionId,
+    at: datetime,
     vector: NDArray[np.float32] | None,
+    seq: int = 0,
 ) -> Memory:
     """What is remembered of a message: its own words. Its id is the message's, behind another prefix."""
     return Memory(
@@ -230,10 +232,10 @@ def said(
         importance=0.5,
         channel=channel or "chat",
         agent_id=message.agent_id,
-        session_id=session.id,
-        seq=0,
-        said_at=now,
-        created_at=now,
+        session_id=session_id,
+        seq=seq,
+        said_at=at,
+        created_at=at,
         metadata=message.metadata,
         vector=vector,
     )

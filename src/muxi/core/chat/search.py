@@ -13,12 +13,12 @@ from muxi.core.chat.types import Exchange, LoggedMessage
 from muxi.core.identity.types import IdentifierInput
 from muxi.core.memory.recall import MemoryIndex
 from muxi.core.memory.service import Keep
-from muxi.core.memory.types import SAID, Hit, Memory
+from muxi.core.memory.types import Hit, Memory
 from muxi.core.sessions.types import ROLES, USER, WindowMessage
 from muxi.core.text import checked_metadata, checked_text
 from muxi.core.threads import in_thread
 from muxi.errors import InvalidMemoryError, InvalidMessageError
-from muxi.ids import MemoryId, MessageId, UserId, new_message_id
+from muxi.ids import MessageId, UserId, new_message_id
 
 #: What metadata may say of a message beyond the application's own keys.
 RESERVED = ("role", "agent_id", "user_id", "conversation_id", "session_id")
@@ -50,7 +50,7 @@ def add_to_buffer(rooms: Rooms, message: str, metadata: Mapping[str, Any]) -> Me
     session = rooms.sessions.enter(user_id, _conversation(metadata), channel=channel)
     now = rooms.clock()
     logged = LoggedMessage(new_message_id(), role, message, str(metadata.get("agent_id") or ""), own)
-    memory = said(logged, session, user_id, channel, now, None) if role == USER else None
+    memory = said(logged, user_id, channel, session.id, now, None) if role == USER else None
     rooms.exchanges.save(Exchange(session, user_id, (logged,), memory, now), rooms.memories.embedder.model.name)
     if memory:
         rooms.memories.embedder.wake()
@@ -146,18 +146,4 @@ def _conversation(metadata: Mapping[str, Any]) -> str | None:
 
 def _as_memory(one: WindowMessage, user_id: UserId | None) -> Memory:
     message = one.message
-    return Memory(
-        id=MemoryId("mem_" + message.id.removeprefix("msg_")),
-        user_id=user_id,
-        text=message.text,
-        kind=SAID,
-        importance=0.5,
-        channel=one.channel or "chat",
-        agent_id=message.agent_id,
-        session_id=message.session_id,
-        seq=message.seq,
-        said_at=message.created_at,
-        created_at=message.created_at,
-        metadata=message.metadata,
-        vector=one.vector,
-    )
+    return said(message, user_id, one.channel, message.session_id, message.created_at, one.vector, message.seq)

@@ -1,11 +1,5 @@
 -- Merges: a pointer a user, so that they cost the same at any size and can be undone.
 
--- name: canonical_of^
-SELECT c.id, c.created_at
-FROM users u
-JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
-WHERE u.formation_id = :formation_id AND u.id = :user_id;
-
 -- name: add_merge!
 INSERT INTO merges (formation_id, id, survivor_id, merged_at, merged_by)
 VALUES (:formation_id, :merge_id, :survivor_id, :merged_at, :merged_by);
