@@ -8,9 +8,14 @@
     │   ├── InvalidMessageError
     │   ├── MessageTooLargeError                                                413
     │   ├── InvalidMemoryError
-    │   └── InvalidCursorError
+    │   ├── InvalidCursorError
+    │   ├── InvalidProofError       a code or token that proves nothing
+    │   ├── InvalidImportError      a file with lines that cannot be read
+    │   └── IdentifierLimitError
     ├── AuthenticationError         no key, or not a right one                  401
     ├── PermissionDeniedError       a right key that may not do this            403
+    │   ├── UserDisabledError
+    │   └── UnprovenIdentifierError
     ├── NotFoundError               not there, or not yours: the same answer    404
     │   ├── UserNotFoundError
     │   ├── SessionNotFoundError
@@ -114,6 +119,30 @@ class InvalidCursorError(InvalidInputError):
     code = "invalid_cursor"
 
 
+class InvalidProofError(InvalidInputError):
+    """The code or token is wrong, used, expired or meant for something else.
+
+    One answer for all of these: which of them it is would help only who is guessing.
+    """
+
+    code = "invalid_proof"
+
+
+class InvalidImportError(InvalidInputError):
+    """The file cannot be imported.
+
+    ``details["lines"]`` lists the first wrong lines, each with its number and what is wrong. Nothing was changed.
+    """
+
+    code = "invalid_import"
+
+
+class IdentifierLimitError(InvalidInputError):
+    """The user has as many identifiers of this type as are allowed."""
+
+    code = "identifier_limit"
+
+
 class AuthenticationError(MuxiError):
     """The key is missing or wrong."""
 
@@ -124,6 +153,21 @@ class PermissionDeniedError(MuxiError):
     """The key may not do this."""
 
     code, status = "permission_denied", 403
+
+
+class UserDisabledError(PermissionDeniedError):
+    """This user is disabled."""
+
+    code = "user_disabled"
+
+
+class UnprovenIdentifierError(PermissionDeniedError):
+    """This identifier is not proven to be the user's.
+
+    It is enough to be recognised by, not to export or to merge.
+    """
+
+    code = "unproven_identifier"
 
 
 class NotFoundError(MuxiError):
