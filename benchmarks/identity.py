@@ -77,7 +77,7 @@ def timed_in_batches(call: Callable[[Any], Any], values: Sequence[Any]) -> list[
 def bare(kind: str, address: str) -> Iterator[Callable[[dict[str, str]], Any]]:
     """The look-up's query, run by the bare driver: sqlite3, or a pool of psycopg."""
     database = cast(Any, SqliteDatabase if kind == "sqlite" else PostgresDatabase)
-    sql = queries.load(database, "identity").find_typed.sql
+    sql = queries.load(database, "identity").find_value.sql
     if kind == "sqlite":
         conn = sqlite3.connect(address)
         yield lambda parameters: conn.execute(sql, parameters).fetchone()

@@ -131,10 +131,18 @@ class _Writer:
 
 
 def _owners(sql: Any, conn: Any, formation_id: str, identifier: Identifier) -> list[Owner]:
-    key = {"formation_id": formation_id, "value": identifier.value}
-    if identifier.type:
-        row = sql.find_typed(conn, **key, type=identifier.type)
-        rows = [row] if row else []
-    else:
-        rows = sql.find_untyped(conn, **key, hashed=identifier.hashed)
-    return [Owner(User(UserId(id), created_at), type) for id, created_at, type in rows]
+    if not identifier.type:
+        rows = sql.find_untyped(conn, formation_id=formation_id, value=identifier.value, hashed=identifier.hashed)
+        return [_owner(row) for row in rows]
+    # Straight to the driver: it is what every message begins with, and on SQLite aiosql would add a fifth to it.
+    named = {"formation_id": formation_id, "value": identifier.value}
+    rows = conn.execute(sql.find_value.sql, named).fetchall()
+    # The named type, else the untyped row.
+    meant = next((row for row in rows if row[2] == identifier.type), None) or next(
+        (row for row in rows if not row[2]), None
+    )
+    return [_owner(meant)] if meant else []
+
+
+def _owner(row: Any) -> Owner:
+    return Owner(User(row[0], row[1]), row[2], bool(row[3]), row[4] is not None)

@@ -254,8 +254,10 @@ class Identities:
 
 
 def _owner(found: list[Owner], identifier: Identifier) -> User | None:
-    if len({one.user.id for one in found}) <= 1:
-        return found[0].user if found else None
+    if not found:
+        return None
+    if len(found) == 1 or len({one.user.id for one in found}) == 1:
+        return found[0].user
     types = sorted(one.type for one in found)
     raise AmbiguousIdentifierError(
         f"{identifier.shown!r} is a different user under each of the types {types}. Name one of them.", types=types

@@ -50,10 +50,19 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whom an identifier was found to mean, and the type it was found under."""
+    """Whom an identifier was found to mean.
+
+    Attributes:
+        user: canonical (the survivor of a merge).
+        type: what it was found under.
+        verified: whether it is proven to be the user's.
+        disabled: whether the user is shut out.
+    """
 
     user: User
     type: str
+    verified: bool = False
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,23 @@
 -- Identity: which user an identifier means.
 
--- name: find_typed^
--- The named type, else an untyped row of that value.
-SELECT c.id, c.created_at, i.type
+-- name: find_value
+-- Under every type: which of them is meant is decided by who reads. On SQLite this takes two thirds of the time of a
+-- query that decides, and the survivor of a merge is looked for only where there was one.
+SELECT
+    u.canonical_id,
+    CASE WHEN u.canonical_id = u.id THEN u.created_at ELSE (
+        SELECT c.created_at FROM users c WHERE c.formation_id = :formation_id AND c.id = u.canonical_id) END,
+    i.type,
+    i.verified_at IS NOT NULL,
+    CASE WHEN u.canonical_id = u.id THEN u.disabled_at ELSE (
+        SELECT c.disabled_at FROM users c WHERE c.formation_id = :formation_id AND c.id = u.canonical_id) END
 FROM identifiers i
 JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
-JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
-WHERE i.formation_id = :formation_id AND i.value = :value AND i.type IN (:type, '')
-ORDER BY i.type DESC
-LIMIT 1;
+WHERE i.formation_id = :formation_id AND i.value = :value;
 
 -- name: find_untyped
 -- The value under any type; a secret is stored under its hash.
-SELECT c.id, c.created_at, i.type
+SELECT c.id, c.created_at, i.type, i.verified_at IS NOT NULL, c.disabled_at
 FROM identifiers i
 JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
 JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
