@@ -8,6 +8,7 @@
     │   ├── InvalidMessageError
     │   ├── MessageTooLargeError                                                413
     │   ├── InvalidMemoryError
+    │   ├── InvalidContextError
     │   ├── InvalidCursorError
     │   ├── InvalidProofError       a code or token that proves nothing
     │   ├── InvalidImportError      a file with lines that cannot be read
@@ -39,6 +40,7 @@
     │   ├── ModelUnavailableError
     │   ├── ModelInterruptedError
     │   └── ModelResponseError
+    ├── IdentityProviderError       the keys of an identity provider cannot be read 502
     ├── StorageError                the database failed                         503
     │   ├── StorageUnavailableError
     │   ├── StorageBusyError
@@ -111,6 +113,12 @@ class InvalidMemoryError(InvalidInputError):
     """The memory cannot be used."""
 
     code = "invalid_memory"
+
+
+class InvalidContextError(InvalidInputError):
+    """The context cannot be changed like this."""
+
+    code = "invalid_context"
 
 
 class InvalidCursorError(InvalidInputError):
@@ -312,6 +320,12 @@ class ModelResponseError(ModelError):
     """The model's answer cannot be read."""
 
     code = "model_response_invalid"
+
+
+class IdentityProviderError(MuxiError):
+    """The identity provider did not answer."""
+
+    code, status = "identity_provider", 502
 
 
 class StorageError(MuxiError):

@@ -12,9 +12,10 @@ SessionId = NewType("SessionId", str)
 MessageId = NewType("MessageId", str)
 MemoryId = NewType("MemoryId", str)
 MergeId = NewType("MergeId", str)
+FactId = NewType("FactId", str)
 
 # TypeID: 26 characters of Crockford base32, the first at most 7 (128 bits).
-_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg)_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg|fct)_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
 def new_user_id() -> UserId:
@@ -35,6 +36,10 @@ def new_memory_id() -> MemoryId:
 
 def new_merge_id() -> MergeId:
     return MergeId(str(TypeID(prefix="mrg")))
+
+
+def new_fact_id() -> FactId:
+    return FactId(str(TypeID(prefix="fct")))
 
 
 def is_id(value: str, prefix: str) -> bool:

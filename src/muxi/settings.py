@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
+IdentifierType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 FORMATION_ID = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 
@@ -107,10 +109,53 @@ class KeySettings(_Section):
     admin_key: SecretStr | None = Field(None, min_length=16, description="opens everything")
 
 
+class OidcSettings(_Section):
+    """An identity provider whose ID tokens are accepted."""
+
+    issuer: str = Field(min_length=1, max_length=200, description="as its tokens name it, exactly")
+    audience: str = Field(min_length=1, description="the application's own id at the provider")
+    jwks_url: str | None = Field(None, description="where its public keys are; https, or http on this machine")
+    jwks: dict[str, Any] | None = Field(None, description="its public keys (a JWK set), instead of jwks_url")
+    algorithms: tuple[Literal["RS256", "ES256", "EdDSA"], ...] = Field(
+        ("RS256", "ES256", "EdDSA"), min_length=1, description="with which it signs"
+    )
+
+    @model_validator(mode="after")
+    def _keys_come_from_one_safe_place(self) -> OidcSettings:
+        if (self.jwks_url is None) == (self.jwks is None):
+            raise ValueError("set jwks_url or jwks, and not both")
+        if self.jwks is not None and not _are_objects(self.jwks.get("keys")):
+            raise ValueError('jwks has to hold a list of keys: {"keys": [{...}]}')
+        for address in (self.issuer, self.jwks_url):
+            if address is not None and not _is_safe(address):
+                raise ValueError("issuer and jwks_url have to begin with https:// (http:// only on this machine)")
+        return self
+
+
 class IdentitySettings(_Section):
     """Who an identifier means."""
 
     cache_ttl: float = Field(3600.0, ge=0, description="seconds that a resolved identifier is remembered")
+    anonymous_ttl: float = Field(
+        2_592_000.0, ge=1, le=3_153_600_000, description="seconds that an anonymous user's token works (30 days)"
+    )
+    oidc: tuple[OidcSettings, ...] = Field((), description="identity providers whose ID tokens link accounts")
+    refused_values: tuple[str, ...] | None = Field(
+        None, description="values that are nobody's, in any case, instead of muxi's own list"
+    )
+    phone_region: str | None = Field(
+        None, pattern="^[A-Z]{2}$", description="country of telephone numbers without +, like DE"
+    )
+    limits: dict[IdentifierType, Annotated[int, Field(ge=1)] | None] = Field(
+        {}, description="how many identifiers of a type a user may have; null for any number"
+    )
+    attractor_users: int = Field(5, ge=1, description="an identifier that more users than these ask for is audited")
+
+
+class ChatSettings(_Section):
+    """What a conversation can do besides."""
+
+    commands: bool = Field(False, description="people link channels themselves, by /link, /unlink and /whoami")
 
 
 class FormationSettings(_Section):
@@ -122,6 +167,7 @@ class FormationSettings(_Section):
     agents: tuple[AgentSettings, ...] = ()
     keys: KeySettings = KeySettings()
     identity: IdentitySettings = IdentitySettings()
+    chat: ChatSettings = ChatSettings()
 
     @model_validator(mode="after")
     def _agents_are_told_apart(self) -> FormationSettings:
@@ -136,3 +182,12 @@ class FormationSettings(_Section):
         """The address of the database: as set, else ``muxi.db`` in the data directory."""
         address = self.memory.persistent.connection_string
         return address.get_secret_value() if address else data_dir / "muxi.db"
+
+
+def _are_objects(keys: Any) -> bool:
+    return isinstance(keys, list) and all(isinstance(key, dict) for key in keys)
+
+
+def _is_safe(address: str) -> bool:
+    parts = urlsplit(address)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"))

@@ -1,10 +1,11 @@
-"""Random histories of resolve, associate, unlink, merge and split, against a model of a few dictionaries."""
+"""Random histories of resolve, associate, unlink, merge, split and erase, against a model of a few dictionaries."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from muxi.core.audit.service import Audit
 from muxi.core.identity.merging import Merges
 from muxi.core.identity.service import Identities
 from muxi.core.identity.types import User
+from muxi.core.privacy.service import Privacy
 from muxi.errors import IdentifierConflictError, LastIdentifierError, MergeConflictError, UserNotFoundError
 from muxi.storage.open import Storage
 from tests.conftest import TestClock
@@ -30,11 +32,13 @@ class Model:
         owner: of each linked identifier, the user it was linked to.
         stands_under: of each user, the user that it is now.
         merges: of each merge, its survivor and whom each moved user stood under; gone once split.
+        erased: the users that are no more.
     """
 
     owner: dict[str, str] = field(default_factory=dict)
     stands_under: dict[str, str] = field(default_factory=dict)
     merges: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
 
     def user(self, name: str) -> str | None:
         return self.stands_under[self.owner[name]] if name in self.owner else None
@@ -46,6 +50,13 @@ class Model:
         moved = {one: under for one, under in self.stands_under.items() if under in others}
         self.merges[merge_id] = (survivor, moved)
         self.stands_under.update(dict.fromkeys(moved, survivor))
+
+    def erase(self, user: str) -> None:
+        gone = {one for one, under in self.stands_under.items() if under == user}
+        self.stands_under = {one: under for one, under in self.stands_under.items() if one not in gone}
+        self.owner = {name: owner for name, owner in self.owner.items() if owner not in gone}
+        self.merges = {id: merge for id, merge in self.merges.items() if merge[0] not in gone}
+        self.erased |= gone
 
 
 class IdentityMachine(RuleBasedStateMachine):
@@ -62,6 +73,7 @@ class IdentityMachine(RuleBasedStateMachine):
         self.elsewhere = Identities(other.identity, other.hash_key, self.clock)
         self.merges = Merges(stores.merges, self.identities, self.clock)
         self.audit = Audit(stores.audit)
+        self.privacy = Privacy(stores.privacy, self.identities, self.clock, lambda users: None, lambda: None)
         self.model = Model()
         self.changes = 0
 
@@ -144,6 +156,22 @@ class IdentityMachine(RuleBasedStateMachine):
         del self.model.merges[merge_id]
         self.changes += 1
         assert refused(MergeConflictError, lambda: self.merges.split(merge_id))
+
+    @precondition(lambda self: self.model.stands_under)
+    @rule(data=st.data())
+    def erase(self, data: st.DataObject) -> None:
+        user = data.draw(st.sampled_from(sorted(self.model.stands_under)))
+        canonical = self.model.stands_under[user]
+        gone = {one for one, under in self.model.stands_under.items() if under == canonical}
+        erased = self.privacy.erase(user)
+        assert (erased.user_id, set(erased.users)) == (canonical, gone)
+        self.model.erase(canonical)
+        self.changes += 1
+
+    @invariant()
+    def whoever_was_erased_is_nobody(self) -> None:
+        for user in self.model.erased:
+            assert refused(UserNotFoundError, partial(self.identities.get, user))
 
     @invariant()
     def an_identifier_has_one_owner(self) -> None:

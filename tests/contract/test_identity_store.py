@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from muxi.core.identity.normal_form import normal_form
+from muxi.core.identity.kinds import Kinds
 from muxi.core.identity.service import Identities
 from muxi.errors import (
     AmbiguousIdentifierError,
@@ -17,6 +17,7 @@ from muxi.errors import (
 )
 from muxi.storage.open import FormationStores, Storage
 from tests.conftest import TestClock
+from tests.support.eventually import eventually
 
 
 @pytest.fixture
@@ -134,8 +135,8 @@ class TestSecrets:
         self, stores: FormationStores, other_stores: FormationStores
     ) -> None:
         """What leaks from one formation says nothing of another."""
-        here = normal_form((self.KEY, "api_key"), stores.hash_key)
-        there = normal_form((self.KEY, "api_key"), other_stores.hash_key)
+        here = Kinds().normal_form((self.KEY, "api_key"), stores.hash_key)
+        there = Kinds().normal_form((self.KEY, "api_key"), other_stores.hash_key)
         assert here.value != there.value
 
 
@@ -275,14 +276,12 @@ class TestUnlink:
 class TestManyProcesses:
     """Rule 10: what another process unlinked is not served."""
 
-    def test_an_unlink_elsewhere_is_seen_within_100_ms(self, identities: Identities, elsewhere: Identities) -> None:
-        """The cached entry is not believed for longer than its trust."""
+    def test_an_unlink_elsewhere_is_seen(self, identities: Identities, elsewhere: Identities) -> None:
+        """The other one is told, or asks."""
         alice = identities.associate(["alice@acme.com", ("U1", "slack")])
         assert elsewhere.resolve(("U1", "slack")).id == alice.id
         identities.unlink(("U1", "slack"))
-        now = elsewhere._cache._monotonic()
-        elsewhere._cache._monotonic = lambda: now + 0.1
-        assert elsewhere.resolve(("U1", "slack")).id != alice.id
+        assert eventually(lambda: elsewhere.resolve(("U1", "slack")).id != alice.id)
 
     def test_a_second_type_elsewhere_makes_the_bare_value_ambiguous(
         self, identities: Identities, elsewhere: Identities
@@ -291,10 +290,15 @@ class TestManyProcesses:
         identities.resolve(("123", "telegram"))
         assert elsewhere.resolve("123") is not None
         identities.resolve(("123", "discord"))
-        now = elsewhere._cache._monotonic()
-        elsewhere._cache._monotonic = lambda: now + 0.1
-        with pytest.raises(AmbiguousIdentifierError):
-            elsewhere.resolve("123")
+
+        def ambiguous() -> bool:
+            try:
+                elsewhere.resolve("123")
+            except AmbiguousIdentifierError:
+                return True
+            return False
+
+        assert eventually(ambiguous)
 
 
 def count(storage: Storage, table: str) -> int:

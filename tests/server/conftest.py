@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,16 +11,21 @@ from typing import Any
 import pytest
 
 from tests.support.both_clients import KINDS
+from tests.support.identity_provider import AUDIENCE, ISSUER, IdentityProvider
 from tests.support.openai_server import OpenAIServer
 from tests.support.postgres import new_database
 from tests.support.server_process import ServerProcess
 
+IDENTITY_PROVIDER = IdentityProvider()
 OTHER_CLIENT_KEY = "other-client-key-0123456789"
 OTHER_ADMIN_KEY = "other-admin-key-0123456789"
 
-#: The server's own formation: one agent that quotes, and one whose every answer is scripted.
+#: The server's own formation: one agent that quotes, and one whose every answer is scripted; ID tokens of one issuer.
 OWN = """
 id: acme
+identity:
+  oidc:
+    - {{issuer: "{issuer}", audience: {audience}, jwks: {jwks}}}
 agents:
   - id: assistant
     default: true
@@ -46,7 +52,8 @@ def server(
     """A server for the whole run, on each kind of database: tests name users of their own, by `someone`."""
     folder: Path = tmp_path_factory.mktemp("server")
     address = new_database(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
-    configs = [OWN.format(url=chat_model.url), OTHER]
+    provider = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": json.dumps(IDENTITY_PROVIDER.jwks)}
+    configs = [OWN.format(url=chat_model.url, **provider), OTHER]
     with ServerProcess(folder, database_url=address, configs=configs) as process:
         yield process
 
@@ -62,3 +69,10 @@ def someone() -> Callable[[str], str]:
 def call(request: pytest.FixtureRequest, server: ServerProcess) -> Callable[..., Any]:
     """Calls a method of a fresh client of each kind, with the key of the server's own formation."""
     return lambda name, *args, **kwargs: request.param(server.url, server.client_key, name, *args, **kwargs)
+
+
+@pytest.fixture
+def admin(call: Callable[..., Any], server: ServerProcess, request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """As `call`, with the admin key."""
+    kind = request.node.callspec.params["call"]
+    return lambda name, *args, **kwargs: kind(server.url, server.admin_key, name, *args, admin=True, **kwargs)

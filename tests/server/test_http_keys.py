@@ -60,7 +60,7 @@ def test_every_route_of_a_formation_needs_a_key(server: ThreadServer) -> None:
         for method in methods
     }
     assert {route for route, status in asked.items() if status != 401} == {"get /health", "get /ready"}
-    assert len(asked) == 19
+    assert len(asked) == 35
 
 
 def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) -> None:
@@ -72,7 +72,20 @@ def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) 
         for method in methods
         if server.http.request(method, path, json={}, headers=server.headers("a")).status_code == 403
     }
-    assert refused == {"post /v1/users/merge", "post /v1/users/split", "get /v1/audit", "get /v1/audit/verify"}
+    assert refused == {
+        "post /v1/users/merge",
+        "post /v1/users/split",
+        "get /v1/users",
+        "get /v1/users/{user_id}/details",
+        "post /v1/users/{user_id}/disable",
+        "post /v1/users/{user_id}/enable",
+        "delete /v1/users/{user_id}",
+        "post /v1/users/restore",
+        "post /v1/users/expire",
+        "post /v1/identifiers/bulk",
+        "get /v1/audit",
+        "get /v1/audit/verify",
+    }
     answer = server.post("/v1/identifiers", {"identifiers": ["a"], "merge": True})
     assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
 

@@ -26,14 +26,6 @@ Someone = Callable[[str], str]
 
 
 @pytest.fixture
-def admin(call: Call, server: ServerProcess, request: pytest.FixtureRequest) -> Call:
-    """As `call`, with the admin key."""
-    url, key = server.url, server.admin_key
-    kind = request.node.callspec.params["call"]
-    return lambda name, *args, **kwargs: kind(url, key, name, *args, admin=True, **kwargs)
-
-
-@pytest.fixture
 def two(call: Call, someone: Someone) -> tuple[str, str]:
     """Two users, the older one first, each with a memory."""
     emails = someone("alice"), someone("bob")

@@ -39,7 +39,16 @@ BODIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "/v1/memories/search": ({"query": "Hi", "user_id": "a"}, ("agent", "limit", "filter_metadata", "scope")),
     "/v1/users/resolve": ({"identifier": "a"}, ("type",)),
-    "/v1/identifiers": ({"identifiers": ["a"]}, ("user_id", "merge")),
+    "/v1/identifiers": ({"identifiers": ["a"]}, ("user_id", "merge", "verified")),
+    "/v1/identifiers/bulk": ({"groups": [{"identifiers": ["c"], "user_id": "a"}]}, ("dry_run",)),
+    "/v1/identifiers/id-token": ({"id_token": "x.y.z", "user_id": "a"}, ("merge",)),
+    "/v1/verifications": ({"identifier": "d", "user_id": "a"}, ("type",)),
+    "/v1/verifications/confirm": ({"code": "AAAA-AAAAAA"}, ("identifier", "type", "merge")),
+    "/v1/link-tokens": ({"identifier": "d"}, ("type", "expires_in")),
+    "/v1/link-tokens/redeem": ({"token": "x.y.z", "user_id": "a"}, ("merge",)),
+    "/v1/users/anonymous": ({}, ("expires_in",)),
+    "/v1/users/sign-in": ({"token": "anon_x", "identifier": "a"}, ("type",)),
+    "/v1/users/restore": ({"format": "muxi.user", "version": 1}, ("user", "tables", "rows", "counts")),
     "/v1/identifiers/unlink": ({"identifier": "b"}, ("type", "user_id", "force")),
     "/v1/users/merge": ({"users": ["a", "b"]}, ("into", "dry_run")),
     "/v1/users/split": ({"merge_id": "mrg_" + "0" * 26}, ()),
@@ -60,6 +69,7 @@ def test_odd_bodies(server: ThreadServer) -> None:
         (path, body | {field: odd}) for path, (body, more) in BODIES.items() for field in (*body, *more) for odd in ODD
     ]
     asked += [("/v1/identifiers", {"identifiers": [form]}) for odd in ODD for form in (odd, ["a", odd])]
+    asked += [("/v1/identifiers/bulk", {"groups": [{"identifiers": [odd], "user_id": odd}]}) for odd in ODD]
     asked += [
         ("/v1/memories/search", {"query": "Hi", "user_id": "a", "scope": scope, "filter_metadata": {key: odd}})
         for odd in ODD
@@ -74,13 +84,17 @@ def test_odd_bodies(server: ThreadServer) -> None:
 def test_odd_cursors_and_ids(server: ThreadServer) -> None:
     """Cursors that are not ours, also well-formed ones, and ids that are none are refused, on each database."""
     session_id = server.post("/v1/chat", {"message": "Hi"}, user="a").json()["session_id"]
-    lists = ["/v1/sessions", "/v1/memories", f"/v1/sessions/{session_id}/messages", "/v1/audit"]
+    lists = ["/v1/sessions", "/v1/memories", f"/v1/sessions/{session_id}/messages", "/v1/audit", "/v1/users"]
     places = [place for odd in ODD for place in ([odd], [odd, odd], odd)]
     cursors = ["zz", "ä", "\x00", *(base64.urlsafe_b64encode(json.dumps(place).encode()).decode() for place in places)]
     asked = [(path, {"cursor": cursor}) for path in lists for cursor in cursors]
     asked += [(path, {"limit": limit}) for path in lists for limit in ("0", "201", "x", "9" * 30)]
     asked += [(path.format("%00"), {}) for path in ("/v1/sessions/{}/messages", "/v1/users/{}")]
     asked += [("/v1/audit", {"action": odd}) for odd in ODD if isinstance(odd, str) and odd.isascii()]
+    odd_texts = [odd for odd in ODD if (isinstance(odd, str) and odd.isprintable()) or odd in ("\x00", "a\x00b")]
+    asked += [("/v1/users", {"search": odd}) for odd in (*odd_texts, "%", "_", "\\", "usr_x", "\U0010ffff", "a\u0130")]
+    asked += [("/v1/users", {"disabled": odd}) for odd in ("", "x", "2")]
+    asked += [(f"/v1/users/{id}/{below}", {}) for id in ("usr_x", "%00", "a") for below in ("details", "export")]
     headers = server.headers("a") | {"X-Muxi-Admin-Key": b"default-admin-key"}
     answers = {(path, str(query)): server.http.get(path, params=query, headers=headers) for path, query in asked}
     assert [asked for asked, answer in answers.items() if answer.status_code >= 500] == []

@@ -203,11 +203,11 @@ def test_one_request_is_stored_once_however_often_it_comes(server: ServerProcess
     email = someone("alice")
     with FormationClient(server.url, client_key=server.client_key) as client:
         chat = requests.chat("I live in Ravenna.", email)
-        first, second = client._call(chat), client._call(chat)
+        first, second = client._wire.call(chat), client._wire.call(chat)
         assert (first.message_id, first.text) == (second.message_id, second.text)
         one, many = requests.add_memory("Owns a boat.", email), requests.add_memories(["Sails.", "Rows."], email)
-        assert client._call(one) == client._call(one)
-        assert client._call(many) == client._call(many)
+        assert client._wire.call(one) == client._wire.call(one)
+        assert client._wire.call(many) == client._wire.call(many)
         kept = sorted(memory.text for memory in client.iter_memories(email))
         assert kept == ["I live in Ravenna.", "Owns a boat.", "Rows.", "Sails."]
         assert [session.messages for session in client.iter_sessions(email)] == [2]

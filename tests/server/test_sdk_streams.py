@@ -108,7 +108,7 @@ def test_a_repeated_stream_gives_the_first_answer(server: ServerProcess, someone
     email = someone("alice")
     request = requests.chat("I live in Ravenna.", email, stream=True)
     with FormationClient(server.url, client_key=server.client_key) as client:
-        streams = [ReplyStream(client._opened, request, client._connection) for _ in range(2)]
+        streams = [ReplyStream(client._wire.opened, request, client._wire.connection) for _ in range(2)]
         texts = ["".join(stream) for stream in streams]
         assert texts[0] == texts[1] == streams[1].reply.text
         assert streams[0].reply.message_id == streams[1].reply.message_id

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 from muxi import AsyncFormationClient, FormationClient
 
-#: use(url, client_key, method, *arguments, **arguments): calls it on a fresh client, and gives what it returns.
+#: use(url, client_key, method, *arguments, **arguments): calls it ("chat", "users.list") on a fresh client, and gives
+#: what it returns.
 Use = Callable[..., Any]
 
 
@@ -24,7 +26,7 @@ def use_sync(
 ) -> Any:
     """One call of the blocking client; a list of what can be looped over. With ``admin`` the key is the admin key."""
     with FormationClient(url, formation, **_keys(key, admin), timeout=timeout) as client:
-        result = getattr(client, name)(*args, **kwargs)
+        result = attrgetter(name)(client)(*args, **kwargs)
         return list(result) if isinstance(result, Iterator) else result
 
 
@@ -42,7 +44,7 @@ def use_async(
 
     async def use() -> Any:
         async with AsyncFormationClient(url, formation, **_keys(key, admin), timeout=timeout) as client:
-            result = getattr(client, name)(*args, **kwargs)
+            result = attrgetter(name)(client)(*args, **kwargs)
             return [item async for item in result] if isinstance(result, AsyncIterator) else await result
 
     return asyncio.run(use())

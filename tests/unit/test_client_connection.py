@@ -125,7 +125,7 @@ def test_nothing_shows_a_key(kind: type) -> None:
     client = kind("http://u:secret@h:1", client_key=KEY)
     assert repr(client) == f"{kind.__name__}(url='http://h:1', formation_id='default')"
     assert KEY not in repr(vars(client))
-    assert KEY not in repr(client._connection)
+    assert KEY not in repr(client._wire.connection)
 
 
 def test_importing_the_client_loads_neither_core_nor_server() -> None:

@@ -15,7 +15,9 @@ import pytest
 
 from muxi import AsyncFormationClient, FormationClient
 from muxi.client import retry
+from muxi.client.proofs import AsyncProofs, Proofs
 from muxi.client.replies import Usage
+from muxi.client.users import AsyncUsers, Users
 from muxi.errors import (
     AgentNotFoundError,
     AuthenticationError,
@@ -281,21 +283,25 @@ def methods(kind: type) -> dict[str, inspect.Signature]:
     return {name: inspect.signature(member) for name, member in inspect.getmembers(kind, inspect.isfunction)}
 
 
-def test_the_two_clients_are_twins() -> None:
+TWINS = [(FormationClient, AsyncFormationClient), (Users, AsyncUsers), (Proofs, AsyncProofs)]
+
+
+@pytest.mark.parametrize(("one", "other"), TWINS)
+def test_the_two_clients_are_twins(one: type, other: type) -> None:
     """Both have the same public methods with the same arguments and, apart from waiting, the same results."""
-    plain, awaited = methods(FormationClient), methods(AsyncFormationClient)
+    plain, awaited = methods(one), methods(other)
     public = {name for name in plain if not name.startswith("_")}
     assert public == {name for name in awaited if not name.startswith("_")}
-    assert {name: plain[name].parameters for name in public | {"__init__"}} == {
-        name: awaited[name].parameters for name in public | {"__init__"}
-    }
+    assert {name: plain[name].parameters for name in public} == {name: awaited[name].parameters for name in public}
+    made = [[str(one) for one in kind["__init__"].parameters.values()] for kind in (plain, awaited)]
+    assert made[0] == [one.replace("AsyncWire", "Wire") for one in made[1]]
     results = {name: str(plain[name].return_annotation) for name in public}
     assert results == {name: str(awaited[name].return_annotation).replace("Async", "", 1) for name in public}
 
 
 def test_every_public_method_is_explained() -> None:
-    """Each method of both clients has a docstring."""
-    for kind in (FormationClient, AsyncFormationClient):
+    """Each method of both clients and of their parts has a docstring."""
+    for kind in (kind for twins in TWINS for kind in twins):
         assert [name for name in methods(kind) if not name.startswith("_") and not getattr(kind, name).__doc__] == []
 
 

@@ -5,14 +5,16 @@ Both answer in the shapes of the HTTP interface, so `--json` prints the same whe
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from muxi.cli.options import Who
 
 Shape = dict[str, Any]
+#: Of an export: one JSON document, or JSON Lines.
+Format = Literal["json", "jsonl"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,44 @@ class Asked:
     session: str | None = None
 
 
+class UserAccess(Protocol):
+    """Users as things."""
+
+    def list(self, search: str, disabled: bool | None, limit: int, cursor: str | None) -> Shape:
+        """``users``, newest first, and ``next_cursor``."""
+
+    def details(self, who: Who) -> Shape:
+        """One of `list`, with ``holdings`` and ``merges``."""
+
+    def disable(self, who: Who) -> Shape:
+        """Shuts a user out, and returns one of `list`."""
+
+    def enable(self, who: Who) -> Shape:
+        """Lets a user in again, and returns one of `list`."""
+
+    def export(self, who: Who, format: Format) -> Iterator[str]:
+        """Everything of a user, as text in pieces."""
+
+    def restore(self, export: Iterable[str]) -> Shape:
+        """Brings a user back from the lines of a file of either format: ``muxi_user_id``, ``counts``, ``skipped``."""
+
+    def erase(self, who: Who) -> Shape:
+        """``muxi_user_id``, ``users``, ``counts``, ``receipt``, ``erased_at``."""
+
+    def expire(self) -> Shape:
+        """Erases visitors whose token has ended: ``erased``, how many."""
+
+
+class ProofAccess(Protocol):
+    """Proofs by one-time codes."""
+
+    def start(self, user: Who, identifier: Who | None) -> Shape:
+        """``code``, ``expires_at``, ``identifier``."""
+
+    def confirm(self, code: str, identifier: Who | None, merge: bool) -> Shape:
+        """The user, as `Access.show`."""
+
+
 class Access(Protocol):
     """A context manager; raises only `muxi.errors.MuxiError` and its children."""
 
@@ -32,13 +72,21 @@ class Access(Protocol):
     def where(self) -> str:
         """What it works on, for a person."""
 
+    @property
+    def users(self) -> UserAccess:
+        """Users as things."""
+
+    @property
+    def proofs(self) -> ProofAccess:
+        """Proofs by one-time codes."""
+
     def resolve(self, who: Who) -> Shape:
         """The user; made if new: ``muxi_user_id``, ``created``, ``created_at``."""
 
     def show(self, who: Who) -> Shape:
         """The user, who must exist: ``muxi_user_id``, ``created_at``, ``identifiers``."""
 
-    def link(self, identifiers: Sequence[Who], user: Who | None, merge: bool = False) -> Shape:
+    def link(self, identifiers: Sequence[Who], user: Who | None, merge: bool = False, verified: bool = False) -> Shape:
         """Links all or none: ``muxi_user_id``, ``created``, ``identifiers``."""
 
     def unlink(self, identifier: Who, user: Who | None, force: bool) -> Shape:

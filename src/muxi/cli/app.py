@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from muxi.cli import audit, chat, db, demo, memories, merges, output, serve, users
+from muxi.cli import audit, chat, db, demo, imports, memories, merges, output, people, privacy, serve, users, verify
 from muxi.errors import MuxiError
 
 app = typer.Typer(
@@ -21,12 +21,21 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(chat.chat)
 app.command()(demo.demo)
+users.app.command("list")(people.list_users)
+users.app.command()(people.disable)
+users.app.command()(people.enable)
+users.app.command()(privacy.export)
+users.app.command()(privacy.restore)
+users.app.command()(privacy.erase)
+users.app.command()(privacy.expire)
+users.app.command("import")(imports.import_users)
 users.app.command()(merges.merge)
 users.app.command()(merges.split)
 users.app.command()(merges.merges)
 app.add_typer(users.app, name="users")
 app.command()(users.link)
 app.command()(users.unlink)
+app.add_typer(verify.app, name="verify")
 app.add_typer(memories.app, name="memories")
 app.command()(audit.audit)
 app.add_typer(db.app, name="db")

@@ -10,15 +10,13 @@ from typing import Any, Self
 
 from muxi.cli import shapes
 from muxi.cli.access import Asked, Shape
+from muxi.cli.embedded_users import ACTOR, EmbeddedProofs, EmbeddedUsers
 from muxi.cli.options import Who
 from muxi.core.chat import reply as recipe
 from muxi.core.chat.search import search
 from muxi.core.chat.types import Piece, Turn
 from muxi.core.formation import Formation
 from muxi.core.memory.service import Draft
-
-#: Who does it, in the audit.
-ACTOR = "command line"
 
 
 class Embedded:
@@ -31,6 +29,8 @@ class Embedded:
 
     def __init__(self, formation: Formation, where: str) -> None:
         self._formation = formation
+        self.users = EmbeddedUsers(formation)
+        self.proofs = EmbeddedProofs(formation)
         self.where = where
         self._loop = asyncio.Runner()
 
@@ -40,14 +40,10 @@ class Embedded:
 
     def show(self, who: Who) -> Shape:
         user = self._formation.identities.get(who)
-        return {
-            "muxi_user_id": user.id,
-            "created_at": user.created_at.isoformat(),
-            "identifiers": self._identifiers(user.id),
-        }
+        return shapes.user(user, self._formation.identities.identifiers(user.id))
 
-    def link(self, identifiers: Sequence[Who], user: Who | None, merge: bool = False) -> Shape:
-        linked = self._formation.identities.associate(identifiers, user, merge=merge, actor=ACTOR)
+    def link(self, identifiers: Sequence[Who], user: Who | None, merge: bool = False, verified: bool = False) -> Shape:
+        linked = self._formation.identities.associate(identifiers, user, merge=merge, verified=verified, actor=ACTOR)
         return {"muxi_user_id": linked.id, "created": linked.new, "identifiers": self._identifiers(linked.id)}
 
     def unlink(self, identifier: Who, user: Who | None, force: bool) -> Shape:

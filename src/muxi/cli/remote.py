@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import asdict
-from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from muxi.cli.access import Asked, Shape
 from muxi.cli.options import Who
+from muxi.cli.remote_users import RemoteProofs, RemoteUsers
+from muxi.cli.values import shape
 from muxi.client.sync import FormationClient
 
 
@@ -25,54 +24,56 @@ class Remote:
 
     def __init__(self, url: str, formation_id: str | None) -> None:
         self._client = FormationClient(url, formation_id or "default", timeout=120)
+        self.users = RemoteUsers(self._client)
+        self.proofs = RemoteProofs(self._client)
         self.where = f"the server at {re.sub('//[^/]*@', '//', url)}"  # without a password
 
     def resolve(self, who: Who) -> Shape:
-        return _shape(self._client.resolve_user(who))
+        return shape(self._client.resolve_user(who))
 
     def show(self, who: Who) -> Shape:
-        return _shape(self._client.get_user(who))
+        return shape(self._client.get_user(who))
 
-    def link(self, identifiers: Sequence[Who], user: Who | None, merge: bool = False) -> Shape:
-        return self._client.associate_user_identifiers(identifiers, user, merge)
+    def link(self, identifiers: Sequence[Who], user: Who | None, merge: bool = False, verified: bool = False) -> Shape:
+        return self._client.associate_user_identifiers(identifiers, user, merge, verified)
 
     def unlink(self, identifier: Who, user: Who | None, force: bool) -> Shape:
         return self._client.unlink_user_identifier(identifier, user, force)
 
     def merge(self, users: Sequence[Who], into: Who | None) -> Shape:
-        return _shape(self._client.merge_users(users, into))
+        return shape(self._client.merge_users(users, into))
 
     def preview(self, users: Sequence[Who], into: Who | None) -> Shape:
-        return _shape(self._client.merge_users(users, into, dry_run=True))
+        return shape(self._client.merge_users(users, into, dry_run=True))
 
     def split(self, merge_id: str) -> Shape:
-        return _shape(self._client.split_merge(merge_id))
+        return shape(self._client.split_merge(merge_id))
 
     def merges(self, who: Who) -> Shape:
-        return {"merges": [_shape(one) for one in self._client.list_merges(who)]}
+        return {"merges": [shape(one) for one in self._client.list_merges(who)]}
 
     def audit(self, who: Who | None, action: str | None, limit: int, cursor: str | None) -> Shape:
         page = self._client.list_audit(who, action, limit, cursor)
-        return {"records": [_shape(one) for one in page.items], "next_cursor": page.next_cursor}
+        return {"records": [shape(one) for one in page.items], "next_cursor": page.next_cursor}
 
     def verify_audit(self) -> Shape:
         return self._client.verify_audit()
 
     def remember(self, who: Who, text: str, metadata: Shape, importance: float) -> Shape:
-        return _shape(self._client.add_memory(text, who, metadata=metadata, importance=importance))
+        return shape(self._client.add_memory(text, who, metadata=metadata, importance=importance))
 
     def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:
-        return {"hits": [_shape(hit) for hit in self._client.search_memory(query, who, limit, agent)]}
+        return {"hits": [shape(hit) for hit in self._client.search_memory(query, who, limit, agent)]}
 
     def memories(self, who: Who, limit: int, cursor: str | None) -> Shape:
         page = self._client.list_memories(who, limit, cursor)
-        return {"memories": [_shape(one) for one in page.items], "next_cursor": page.next_cursor}
+        return {"memories": [shape(one) for one in page.items], "next_cursor": page.next_cursor}
 
     def forget(self, who: Who, memory_id: str) -> None:
         self._client.delete_memory(memory_id, who)
 
     def reply(self, asked: Asked) -> Shape:
-        return _shape(self._client.chat(asked.message, asked.who, agent=asked.agent, session_id=asked.session))
+        return shape(self._client.chat(asked.message, asked.who, agent=asked.agent, session_id=asked.session))
 
     def stream(self, asked: Asked) -> Generator[str, None, None]:
         pieces = self._client.chat_stream(asked.message, asked.who, agent=asked.agent, session_id=asked.session)
@@ -89,9 +90,3 @@ class Remote:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _shape(answer: Any) -> Shape:
-    """The client's values have the names of the HTTP interface; times become text again."""
-    shape: Shape = json.loads(json.dumps(asdict(answer), default=datetime.isoformat))
-    return shape

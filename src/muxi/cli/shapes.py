@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from muxi.core.audit.service import Verdict
 from muxi.core.audit.types import Record
 from muxi.core.chat.types import Reply
-from muxi.core.identity.types import LinkedIdentifier, Merge, MergePreview
+from muxi.core.identity.types import (
+    LinkedIdentifier,
+    Merge,
+    MergePreview,
+    Started,
+    User,
+    UserDetails,
+    UserSummary,
+)
 from muxi.core.memory.types import Hit, Memory
+from muxi.core.privacy.types import Erased, Restored
 
 Shape = dict[str, Any]
 
@@ -42,8 +53,57 @@ def linked(one: LinkedIdentifier) -> Shape:
         "type": one.type or None,
         "linked_at": one.linked_at.isoformat(),
         "linked_by": one.linked_by,
-        "verified_at": one.verified_at.isoformat() if one.verified_at else None,
+        "verified_at": _text(one.verified_at),
     }
+
+
+def user(one: User, identifiers: Iterable[LinkedIdentifier]) -> Shape:
+    """A user with every identifier."""
+    return {
+        "muxi_user_id": one.id,
+        "created_at": one.created_at.isoformat(),
+        "identifiers": [linked(identifier) for identifier in identifiers],
+    }
+
+
+def user_summary(one: UserSummary) -> Shape:
+    """One user of a list."""
+    return {
+        "muxi_user_id": one.id,
+        "created_at": one.created_at.isoformat(),
+        "disabled_at": _text(one.disabled_at),
+        "last_at": _text(one.last_at),
+        "identifiers": [linked(identifier) for identifier in one.identifiers],
+    }
+
+
+def user_details(one: UserDetails) -> Shape:
+    """A user, what they have, and their merges."""
+    return user_summary(one.summary) | {
+        "holdings": asdict(one.holdings),
+        "merges": [merge(other) for other in one.merges],
+    }
+
+
+def erased(one: Erased) -> Shape:
+    """The receipt of an erasure."""
+    return {
+        "muxi_user_id": one.user_id,
+        "users": list(one.users),
+        "counts": dict(one.counts),
+        "receipt": one.receipt,
+        "erased_at": one.erased_at.isoformat(),
+    }
+
+
+def restored(one: Restored) -> Shape:
+    """What came back from an export."""
+    return {"muxi_user_id": one.user_id, "counts": dict(one.counts), "skipped": dict(one.skipped)}
+
+
+def started(one: Started) -> Shape:
+    """A one-time code."""
+    return {"code": one.code, "expires_at": one.expires_at.isoformat(), "identifier": one.identifier}
 
 
 def merge(one: Merge) -> Shape:
@@ -54,7 +114,7 @@ def merge(one: Merge) -> Shape:
         "merged": list(one.merged_ids),
         "merged_at": one.merged_at.isoformat(),
         "merged_by": one.merged_by,
-        "split_at": one.split_at.isoformat() if one.split_at else None,
+        "split_at": _text(one.split_at),
     }
 
 
@@ -95,3 +155,7 @@ def reply(one: Reply) -> Shape:
             "completion_tokens": one.usage.completion_tokens,
         },
     }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

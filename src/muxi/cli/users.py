@@ -41,14 +41,23 @@ def resolve(
 def show(
     place: Place,
     ident: Ident,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details", help="Also what they have, and their merges; of disabled users, too.", show_default=False
+        ),
+    ] = False,
     type: Type = None,
     json: Json = False,
 ) -> None:
     """A user and the identifiers they are known by."""
+    who = identifier(ident, type)
     with place.open() as access:
-        user = access.show(identifier(ident, type))
+        user = access.users.details(who) if details else access.show(who)
     if json:
         output.as_json(user)
+    elif details:
+        details_tables(user)
     else:
         output.done(f"{user['muxi_user_id']}, since {day(user['created_at'])}")
         identifier_table(user)
@@ -79,6 +88,9 @@ def link(
     merge: Annotated[
         bool, typer.Option("--merge", help="Make them one user if they belong to several.", show_default=False)
     ] = False,
+    verified: Annotated[
+        bool, typer.Option("--verified", help="You have made sure that they are the user's.", show_default=False)
+    ] = False,
     type: Type = None,
     json: Json = False,
 ) -> None:
@@ -86,7 +98,8 @@ def link(
     if type is not None and len(idents) > 1:
         raise typer.BadParameter("--type goes with one identifier. Write type:value for each instead.")
     with place.open() as access:
-        linked = access.link([identifier(one, type) for one in idents], identifier(user) if user else None, merge)
+        raws = [identifier(one, type) for one in idents]
+        linked = access.link(raws, identifier(user) if user else None, merge, verified)
     changed(linked, json)
 
 
@@ -114,12 +127,30 @@ def changed(user: Shape, json: bool) -> None:
         identifier_table(user)
 
 
+def details_tables(user: Shape) -> None:
+    """A user, what they have, and their merges."""
+    since = f", disabled since {day(user['disabled_at'])}" if user["disabled_at"] else ""
+    output.done(f"{user['muxi_user_id']}, since {day(user['created_at'])}{since}")
+    identifier_table(user)
+    output.table(("has", "number"), user["holdings"].items(), empty="")
+    standing = [one for one in user["merges"] if not one["split_at"]]
+    rows = ((one["merge_id"], "\n".join(one["merged"]), day(one["merged_at"])) for one in standing)
+    if standing:
+        output.table(("merge", "merged", "when"), rows, empty="")
+
+
 def identifier_table(user: Shape, title: str | None = None) -> None:
     """A user's identifiers as a table."""
     output.table(
-        ("type", "identifier", "linked", "by"),
+        ("type", "identifier", "linked", "by", "proven"),
         (
-            (one["type"] or "-", one["identifier"], day(one["linked_at"]), one["linked_by"])
+            (
+                one["type"] or "-",
+                one["identifier"],
+                day(one["linked_at"]),
+                one["linked_by"],
+                day(one["verified_at"]) if one["verified_at"] else "-",
+            )
             for one in user["identifiers"]
         ),
         empty="No identifiers.",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
-from itertools import count
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
-
-from muxi.client import answers, events, faults, requests, retry
+from muxi.client import requests
 from muxi.client.connection import Connection
 from muxi.client.identifiers import IdentifierInput
+from muxi.client.paging import every_awaited
+from muxi.client.proofs import AsyncProofs
 from muxi.client.replies import (
     Hit,
     Memory,
@@ -28,12 +26,10 @@ from muxi.client.replies import (
     Session,
     User,
 )
-from muxi.client.requests import MemoryDraft, Request
+from muxi.client.requests import MemoryDraft
 from muxi.client.streams import AsyncReplyStream
-from muxi.errors import MuxiError
-
-T = TypeVar("T")
-R = TypeVar("R")
+from muxi.client.users import AsyncUsers
+from muxi.client.wire import AsyncWire
 
 
 class AsyncFormationClient:
@@ -50,8 +46,9 @@ class AsyncFormationClient:
         admin_key: str | None = None,
         timeout: float = 30,
     ) -> None:
-        self._connection = Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ)
-        self._http = httpx.AsyncClient(**self._connection.httpx_settings())
+        self._wire = AsyncWire(Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ))
+        self.users = AsyncUsers(self._wire)
+        self.proofs = AsyncProofs(self._wire)
 
     async def chat(
         self,
@@ -63,7 +60,9 @@ class AsyncFormationClient:
         metadata: Mapping[str, Any] | None = None,
     ) -> Reply:
         """The answer to a message."""
-        return await self._call(requests.chat(message, user_id, agent=agent, session_id=session_id, metadata=metadata))
+        return await self._wire.call(
+            requests.chat(message, user_id, agent=agent, session_id=session_id, metadata=metadata)
+        )
 
     def chat_stream(
         self,
@@ -76,45 +75,49 @@ class AsyncFormationClient:
     ) -> AsyncReplyStream:
         """The answer's pieces as they are written: not awaited itself, but looped over with ``async for``."""
         request = requests.chat(message, user_id, agent=agent, session_id=session_id, metadata=metadata, stream=True)
-        return AsyncReplyStream(self._opened, request, self._connection)
+        return AsyncReplyStream(self._wire.opened, request, self._wire.connection)
 
     async def resolve_user(self, identifier: IdentifierInput) -> ResolvedUser:
         """Whom an identifier means; somebody new if nobody has it."""
-        return await self._call(requests.resolve_user(identifier))
+        return await self._wire.call(requests.resolve_user(identifier))
 
     async def get_user(self, user_id: IdentifierInput) -> User:
         """A user with every identifier."""
-        return await self._call(requests.user(await self._call(requests.owner(user_id))))
+        return await self._wire.call(requests.user(await self._wire.call(requests.owner(user_id))))
 
     async def associate_user_identifiers(
-        self, identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None, merge: bool = False
+        self,
+        identifiers: Iterable[IdentifierInput],
+        user_id: IdentifierInput | None = None,
+        merge: bool = False,
+        verified: bool = False,
     ) -> dict[str, Any]:
         """Links identifiers to one user, all or none."""
-        return await self._call(requests.associate(identifiers, user_id, merge))
+        return await self._wire.call(requests.associate(identifiers, user_id, merge, verified))
 
     async def get_user_identifiers(self, user_id: IdentifierInput) -> list[str]:
         """Every identifier of a user, as it was written."""
-        return await self._call(requests.identifiers(user_id))
+        return await self._wire.call(requests.identifiers(user_id))
 
     async def unlink_user_identifier(
         self, identifier: IdentifierInput, user_id: IdentifierInput | None = None, force: bool = False
     ) -> dict[str, Any]:
         """Takes an identifier from its user."""
-        return await self._call(requests.unlink(identifier, user_id, force))
+        return await self._wire.call(requests.unlink(identifier, user_id, force))
 
     async def merge_users(
         self, users: Iterable[IdentifierInput], into: IdentifierInput | None = None, dry_run: bool = False
     ) -> Merge | MergePreview:
         """Makes users one, all or none."""
-        return await self._call(requests.merge(users, into, dry_run))
+        return await self._wire.call(requests.merge(users, into, dry_run))
 
     async def split_merge(self, merge_id: str) -> Merge:
         """Undoes a merge; what was written since stays with the survivor."""
-        return await self._call(requests.split(merge_id))
+        return await self._wire.call(requests.split(merge_id))
 
     async def list_merges(self, user_id: IdentifierInput) -> list[Merge]:
         """The merges that made a user, and those that were undone, the newest first."""
-        return await self._call(requests.merges(user_id))
+        return await self._wire.call(requests.merges(user_id))
 
     async def list_audit(
         self,
@@ -124,37 +127,37 @@ class AsyncFormationClient:
         cursor: str | None = None,
     ) -> Page[Record]:
         """A page of the audit, the newest first."""
-        return await self._call(requests.audit(user_id, action, limit, cursor))
+        return await self._wire.call(requests.audit(user_id, action, limit, cursor))
 
     def iter_audit(
         self, user_id: IdentifierInput | None = None, action: str | None = None, limit: int = 50
     ) -> AsyncIterator[Record]:
         """The whole audit, the newest first."""
-        return _all(lambda cursor: self.list_audit(user_id, action, limit, cursor))
+        return every_awaited(lambda cursor: self.list_audit(user_id, action, limit, cursor))
 
     async def verify_audit(self) -> dict[str, Any]:
         """Whether the audit is as it was written."""
-        return await self._call(requests.verify_audit())
+        return await self._wire.call(requests.verify_audit())
 
     async def list_sessions(
         self, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None
     ) -> Page[Session]:
         """A page of a user's conversations, the latest first."""
-        return await self._call(requests.sessions(user_id, limit, cursor))
+        return await self._wire.call(requests.sessions(user_id, limit, cursor))
 
     def iter_sessions(self, user_id: IdentifierInput, limit: int = 50) -> AsyncIterator[Session]:
         """All conversations of a user, the latest first."""
-        return _all(lambda cursor: self.list_sessions(user_id, limit, cursor))
+        return every_awaited(lambda cursor: self.list_sessions(user_id, limit, cursor))
 
     async def list_messages(
         self, session_id: str, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None
     ) -> Page[Message]:
         """A page of a conversation, the newest message first."""
-        return await self._call(requests.messages(session_id, user_id, limit, cursor))
+        return await self._wire.call(requests.messages(session_id, user_id, limit, cursor))
 
     def iter_messages(self, session_id: str, user_id: IdentifierInput, limit: int = 50) -> AsyncIterator[Message]:
         """All messages of a conversation, the newest first."""
-        return _all(lambda cursor: self.list_messages(session_id, user_id, limit, cursor))
+        return every_awaited(lambda cursor: self.list_messages(session_id, user_id, limit, cursor))
 
     async def add_memory(
         self,
@@ -171,19 +174,19 @@ class AsyncFormationClient:
         request = requests.add_memory(
             text, user_id, metadata=metadata, importance=importance, session_id=session_id, agent=agent, said_at=said_at
         )
-        return await self._call(request)
+        return await self._wire.call(request)
 
     async def add_memories(self, memories: Iterable[str | MemoryDraft], user_id: IdentifierInput) -> list[Memory]:
         """Remembers up to 1,000 texts, all or none."""
-        return await self._call(requests.add_memories(memories, user_id))
+        return await self._wire.call(requests.add_memories(memories, user_id))
 
     async def list_memories(self, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Page[Memory]:
         """A page of what is remembered of a user, the newest first."""
-        return await self._call(requests.memories(user_id, limit, cursor))
+        return await self._wire.call(requests.memories(user_id, limit, cursor))
 
     def iter_memories(self, user_id: IdentifierInput, limit: int = 50) -> AsyncIterator[Memory]:
         """Everything that is remembered of a user, the newest first."""
-        return _all(lambda cursor: self.list_memories(user_id, limit, cursor))
+        return every_awaited(lambda cursor: self.list_memories(user_id, limit, cursor))
 
     async def search_memory(
         self,
@@ -195,23 +198,23 @@ class AsyncFormationClient:
         scope: str = "long_term",
     ) -> list[Hit]:
         """What is remembered of a user about something, the best first."""
-        return await self._call(requests.search(query, user_id, limit, agent, filter_metadata, scope))
+        return await self._wire.call(requests.search(query, user_id, limit, agent, filter_metadata, scope))
 
     async def delete_memory(self, memory_id: str, user_id: IdentifierInput) -> None:
         """Forgets one memory."""
-        await self._call(requests.delete_memory(memory_id, user_id))
+        await self._wire.call(requests.delete_memory(memory_id, user_id))
 
     async def health(self) -> dict[str, Any]:
         """``{"status": "ok"}`` from a server that runs."""
-        return await self._call(requests.health())
+        return await self._wire.call(requests.health())
 
     async def ready(self) -> dict[str, Any]:
         """The state of each formation."""
-        return await self._call(requests.ready())
+        return await self._wire.call(requests.ready())
 
     async def close(self) -> None:
         """Closes the connections. The client cannot be used any more."""
-        await self._http.aclose()
+        await self._wire.close()
 
     async def __aenter__(self) -> AsyncFormationClient:
         return self
@@ -222,57 +225,5 @@ class AsyncFormationClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"AsyncFormationClient(url={self._connection.shown!r}, formation_id={self._connection.formation_id!r})"
-
-    async def _call(self, request: Request[T]) -> T:
-        return await self._tried(request, self._answered)
-
-    async def _opened(self, request: Request[Any]) -> httpx.Response:
-        return await self._tried(request, self._begun)
-
-    async def _tried(self, request: Request[T], once: Callable[[Request[T]], Awaitable[R]]) -> R:
-        for attempt in count(1):
-            try:
-                return await once(request)
-            except MuxiError as error:
-                pause = retry.pause(request, error, attempt)
-                if pause is None:
-                    raise
-            await asyncio.sleep(pause)
-        raise AssertionError("Counting does not end.")
-
-    async def _answered(self, request: Request[T]) -> T:
-        return answers.result(request, await self._sent(request, stream=False), self._connection)
-
-    async def _begun(self, request: Request[Any]) -> httpx.Response:
-        response = await self._sent(request, stream=True)
-        if not events.is_stream(response):
-            await self._refuse(response)
-        return response
-
-    async def _refuse(self, response: httpx.Response) -> None:
-        try:
-            await response.aread()
-        except httpx.RequestError as error:
-            raise faults.unreachable(error, self._connection) from error
-        finally:
-            await response.aclose()
-        raise answers.not_a_stream(response, self._connection)
-
-    async def _sent(self, request: Request[Any], stream: bool) -> httpx.Response:
-        built = self._http.build_request(**self._connection.httpx_request(request))
-        try:
-            return await self._http.send(built, stream=stream)
-        except httpx.RequestError as error:
-            raise faults.unreachable(error, self._connection) from error
-
-
-async def _all(page_at: Callable[[str | None], Awaitable[Page[T]]]) -> AsyncIterator[T]:
-    cursor: str | None = None
-    while True:
-        page = await page_at(cursor)
-        for item in page.items:
-            yield item
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+        connection = self._wire.connection
+        return f"AsyncFormationClient(url={connection.shown!r}, formation_id={connection.formation_id!r})"

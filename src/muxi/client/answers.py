@@ -8,7 +8,7 @@ import httpx
 
 from muxi.client import faults
 from muxi.client.connection import Connection
-from muxi.client.requests import Request
+from muxi.client.request import Request
 from muxi.errors import MuxiError
 
 T = TypeVar("T")
@@ -30,6 +30,11 @@ def result(request: Request[T], response: httpx.Response, connection: Connection
 
 def _json(response: httpx.Response) -> Any:
     return response.json() if response.content else None
+
+
+def is_stream(request: Request[Any], response: httpx.Response) -> bool:
+    """Whether the answer is one of the media type that was asked for, to be read piece by piece."""
+    return response.is_success and request.headers["Accept"] in response.headers.get("content-type", "")
 
 
 def not_a_stream(response: httpx.Response, connection: Connection) -> MuxiError:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from muxi.client.requests import Request
+from muxi.client.request import Request
 from muxi.errors import InvalidInputError, SettingsError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -86,7 +86,7 @@ class Connection:
             "url": self.url + self._below_formation(request.path),
             "params": dict(request.params) or None,
             "headers": _encoded(headers),
-            "content": None if request.json is None else _body(request.json),
+            "content": request.content if request.json is None else _body(request.json),
         }
 
     def _below_formation(self, path: str) -> str:

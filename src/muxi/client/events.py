@@ -67,8 +67,3 @@ class Follower:
             self.reply = replace(self.reply, usage=reading.usage(body))
         # Events that this version does not know are passed over.
         return ""
-
-
-def is_stream(response: httpx.Response) -> bool:
-    """Whether the answer is what was asked for."""
-    return response.is_success and "text/event-stream" in response.headers.get("content-type", "")

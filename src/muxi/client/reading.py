@@ -86,7 +86,7 @@ def memories(body: Json) -> list[Memory]:
 
 
 def memory_page(body: Json) -> Page[Memory]:
-    return _page(body, "memories", memory)
+    return page(body, "memories", memory)
 
 
 def resolved_user(body: Json) -> ResolvedUser:
@@ -130,7 +130,7 @@ def merge(body: Json) -> Merge:
 
 
 def merge_preview(body: Json) -> MergePreview:
-    return MergePreview(body["survivor"], {user: _holdings(held) for user, held in body["holdings"].items()})
+    return MergePreview(body["survivor"], {user: holdings(held) for user, held in body["holdings"].items()})
 
 
 def merges(body: Json) -> list[Merge]:
@@ -138,15 +138,15 @@ def merges(body: Json) -> list[Merge]:
 
 
 def record_page(body: Json) -> Page[Record]:
-    return _page(body, "records", _record)
+    return page(body, "records", _record)
 
 
 def session_page(body: Json) -> Page[Session]:
-    return _page(body, "sessions", _session)
+    return page(body, "sessions", _session)
 
 
 def message_page(body: Json) -> Page[Message]:
-    return _page(body, "messages", _message)
+    return page(body, "messages", _message)
 
 
 def moment(text: str) -> datetime:
@@ -154,11 +154,12 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _page(body: Json, name: str, read: Callable[[Json], T]) -> Page[T]:
+def page(body: Json, name: str, read: Callable[[Json], T]) -> Page[T]:
+    """A page whose items are the member ``name``."""
     return Page(tuple(read(one) for one in body[name]), body["next_cursor"])
 
 
-def _holdings(body: Json) -> Holdings:
+def holdings(body: Json) -> Holdings:
     return Holdings(body["identifiers"], body["sessions"], body["messages"], body["memories"])
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypedDict, TypeVar
-from urllib.parse import quote
+from typing import Any, TypedDict
 
 from muxi.client import reading
 from muxi.client.identifiers import IdentifierInput, as_headers, as_json, list_as_json
@@ -24,32 +22,14 @@ from muxi.client.replies import (
     Session,
     User,
 )
-from muxi.errors import InvalidMemoryError, InvalidMessageError, MemoryNotFoundError, MuxiError, SessionNotFoundError
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Request(Generic[T]):
-    """One request, and how its answer is read.
-
-    Attributes:
-        method: of HTTP.
-        path: from the server's root; ``/v1/...`` belongs to a formation and is put below it.
-        read: makes the result of the answer's JSON.
-        json: the body; ``None`` for none.
-        params: of the query.
-        headers: besides the keys.
-        idempotent: whether sending it twice does no more than sending it once.
-    """
-
-    method: str
-    path: str
-    read: Callable[[Any], T]
-    json: Mapping[str, Any] | None = None
-    params: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    idempotent: bool = True
+from muxi.client.request import Request, given, page, segment
+from muxi.errors import (
+    InvalidMemoryError,
+    InvalidMessageError,
+    MemoryNotFoundError,
+    SessionNotFoundError,
+    UserNotFoundError,
+)
 
 
 class MemoryDraft(TypedDict, total=False):
@@ -74,7 +54,7 @@ def chat(
 ) -> Request[Reply]:
     if not isinstance(message, str):
         raise InvalidMessageError(f"A message is text, not {message.__class__.__name__}.")
-    body = {"message": message, **_given(agent=agent, session_id=session_id, metadata=metadata)}
+    body = {"message": message, **given(agent=agent, session_id=session_id, metadata=metadata)}
     headers = as_headers(user_id) | _named_once() | ({"Accept": "text/event-stream"} if stream else {})
     return Request("POST", "/v1/chat", reading.reply, body | ({"stream": True} if stream else {}), headers=headers)
 
@@ -84,7 +64,7 @@ def resolve_user(identifier: IdentifierInput) -> Request[ResolvedUser]:
 
 
 def user(muxi_user_id: str) -> Request[User]:
-    return Request("GET", f"/v1/users/{quote(muxi_user_id, safe='')}", reading.user)
+    return Request("GET", f"/v1/users/{segment(muxi_user_id, UserNotFoundError)}", reading.user)
 
 
 def owner(user_id: IdentifierInput) -> Request[str]:
@@ -96,9 +76,13 @@ def identifiers(user_id: IdentifierInput) -> Request[list[str]]:
 
 
 def associate(
-    identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None, merge: bool = False
+    identifiers: Iterable[IdentifierInput],
+    user_id: IdentifierInput | None = None,
+    merge: bool = False,
+    verified: bool = False,
 ) -> Request[dict[str, Any]]:
-    body: dict[str, Any] = {"identifiers": list_as_json(identifiers)} | ({"merge": True} if merge else {})
+    asked = {name: True for name, said in (("merge", merge), ("verified", verified)) if said}
+    body: dict[str, Any] = {"identifiers": list_as_json(identifiers)} | asked
     if user_id is not None:
         body["user_id"] = as_json(user_id)
     return Request("POST", "/v1/identifiers", reading.document, body)
@@ -137,7 +121,7 @@ def merges(user_id: IdentifierInput) -> Request[list[Merge]]:
 def audit(
     user_id: IdentifierInput | None = None, action: str | None = None, limit: int = 50, cursor: str | None = None
 ) -> Request[Page[Record]]:
-    params = _page(limit, cursor) | _given(action=action)
+    params = page(limit, cursor) | given(action=action)
     return Request("GET", "/v1/audit", reading.record_page, params=params, headers=as_headers(user_id))
 
 
@@ -146,16 +130,14 @@ def verify_audit() -> Request[dict[str, Any]]:
 
 
 def sessions(user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Request[Page[Session]]:
-    return Request(
-        "GET", "/v1/sessions", reading.session_page, params=_page(limit, cursor), headers=as_headers(user_id)
-    )
+    return Request("GET", "/v1/sessions", reading.session_page, params=page(limit, cursor), headers=as_headers(user_id))
 
 
 def messages(
     session_id: str, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None
 ) -> Request[Page[Message]]:
-    path = f"/v1/sessions/{_segment(session_id, SessionNotFoundError)}/messages"
-    return Request("GET", path, reading.message_page, params=_page(limit, cursor), headers=as_headers(user_id))
+    path = f"/v1/sessions/{segment(session_id, SessionNotFoundError)}/messages"
+    return Request("GET", path, reading.message_page, params=page(limit, cursor), headers=as_headers(user_id))
 
 
 def add_memory(
@@ -184,7 +166,7 @@ def add_memories(memories: Iterable[str | MemoryDraft], user_id: IdentifierInput
 
 
 def memories(user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Request[Page[Memory]]:
-    return Request("GET", "/v1/memories", reading.memory_page, params=_page(limit, cursor), headers=as_headers(user_id))
+    return Request("GET", "/v1/memories", reading.memory_page, params=page(limit, cursor), headers=as_headers(user_id))
 
 
 def search(
@@ -195,12 +177,12 @@ def search(
     filter_metadata: Mapping[str, Any] | None = None,
     scope: str = "long_term",
 ) -> Request[list[Hit]]:
-    body = {"query": query, "limit": limit, "scope": scope, **_given(agent=agent, filter_metadata=filter_metadata)}
+    body = {"query": query, "limit": limit, "scope": scope, **given(agent=agent, filter_metadata=filter_metadata)}
     return Request("POST", "/v1/memories/search", reading.hits, body, headers=as_headers(user_id))
 
 
 def delete_memory(memory_id: str, user_id: IdentifierInput) -> Request[None]:
-    path = f"/v1/memories/{_segment(memory_id, MemoryNotFoundError)}"
+    path = f"/v1/memories/{segment(memory_id, MemoryNotFoundError)}"
     # Sent again after a lost answer it reports that nothing is there, which is then true.
     return Request("DELETE", path, reading.nothing, headers=as_headers(user_id))
 
@@ -213,27 +195,12 @@ def ready() -> Request[dict[str, Any]]:
     return Request("GET", "/ready", reading.document)
 
 
-def _given(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
-
-
 def _named_once() -> dict[str, str]:
     """Names the request, so that the server stores it once however often it arrives."""
     return {"Idempotency-Key": str(uuid.uuid4())}
 
 
-def _page(limit: int, cursor: str | None) -> dict[str, str]:
-    return {"limit": str(limit)} | ({"cursor": cursor} if cursor is not None else {})
-
-
 def _draft(memory: MemoryDraft) -> dict[str, Any]:
-    draft = _given(**memory)
+    draft = given(**memory)
     said_at = draft.get("said_at")
     return draft | ({"said_at": said_at.isoformat()} if isinstance(said_at, datetime) else {})
-
-
-def _segment(id: str, missing: type[MuxiError]) -> str:
-    # These would change the path instead of naming something below it.
-    if id in ("", ".", ".."):
-        raise missing(f"Nothing can have the id {id!r}.")
-    return quote(id, safe="")

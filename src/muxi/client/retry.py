@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from muxi.client.faults import NEVER_SENT
-from muxi.client.requests import Request
+from muxi.client.request import Request
 from muxi.errors import ModelError, MuxiError, ServerUnreachableError, StorageBusyError, StorageUnavailableError
 
 ATTEMPTS = 3

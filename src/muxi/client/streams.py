@@ -1,4 +1,4 @@
-"""Answers that are being written, for both clients."""
+"""Answers that are read piece by piece, for both clients."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource
 
-from muxi.client import events
+from muxi.client import events, faults
 from muxi.client.connection import Connection
 from muxi.client.replies import Reply
-from muxi.client.requests import Request
+from muxi.client.request import Request
 
 
 class ReplyStream:
@@ -136,3 +136,61 @@ async def _parts_awaited(
     finally:
         await response.aclose()
     yield follower.end()
+
+
+class _Splitter:
+    """Whole lines out of pieces. Only ``\n`` ends one: texts may hold what else may be taken for the end of a line."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def take(self, piece: bytes) -> list[str]:
+        """The lines that this piece completes, each with its end."""
+        *whole, self._rest = (self._rest + piece).split(b"\n")
+        return [line.decode() + "\n" for line in whole]
+
+    def end(self) -> list[str]:
+        """The last line, if it had no end."""
+        return [self._rest.decode()] if self._rest else []
+
+
+def lines(
+    open: Callable[[Request[Any]], httpx.Response], request: Request[Any], connection: Connection
+) -> Generator[str]:
+    """The lines of an answer, each with its end. Stopping early ends the connection.
+
+    Raises:
+        MuxiError: the server refused, or the connection broke before the last line.
+    """
+    splitter = _Splitter()
+    response = open(request)
+    try:
+        for piece in response.iter_bytes():
+            yield from splitter.take(piece)
+        yield from splitter.end()
+    except httpx.RequestError as error:
+        raise faults.unreachable(error, connection) from error
+    except UnicodeDecodeError as error:
+        raise faults.unreadable(connection) from error
+    finally:
+        response.close()
+
+
+async def lines_awaited(
+    open: Callable[[Request[Any]], Awaitable[httpx.Response]], request: Request[Any], connection: Connection
+) -> AsyncGenerator[str]:
+    """`lines` for asyncio."""
+    splitter = _Splitter()
+    response = await open(request)
+    try:
+        async for piece in response.aiter_bytes():
+            for line in splitter.take(piece):
+                yield line
+        for line in splitter.end():
+            yield line
+    except httpx.RequestError as error:
+        raise faults.unreachable(error, connection) from error
+    except UnicodeDecodeError as error:
+        raise faults.unreadable(connection) from error
+    finally:
+        await response.aclose()

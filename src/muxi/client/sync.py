@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import count
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
-
-from muxi.client import answers, events, faults, requests, retry
+from muxi.client import requests
 from muxi.client.connection import Connection
 from muxi.client.identifiers import IdentifierInput
+from muxi.client.paging import every
+from muxi.client.proofs import Proofs
 from muxi.client.replies import (
     Hit,
     Memory,
@@ -29,12 +26,10 @@ from muxi.client.replies import (
     Session,
     User,
 )
-from muxi.client.requests import MemoryDraft, Request
+from muxi.client.requests import MemoryDraft
 from muxi.client.streams import ReplyStream
-from muxi.errors import MuxiError
-
-T = TypeVar("T")
-R = TypeVar("R")
+from muxi.client.users import Users
+from muxi.client.wire import Wire
 
 
 class FormationClient:
@@ -51,6 +46,10 @@ class FormationClient:
         admin_key: used instead of the client key where there is one; ``MUXI_ADMIN_KEY`` if no key is told.
         timeout: seconds to wait for an answer, and within a stream for its next part.
 
+    Attributes:
+        users: users as things: list, show, disable, erase, export, restore, link many.
+        proofs: that an identifier is a user's own: codes, link tokens, ID tokens, signing in.
+
     Raises:
         SettingsError: the address, a key or the time-out cannot be one.
     """
@@ -63,10 +62,9 @@ class FormationClient:
         admin_key: str | None = None,
         timeout: float = 30,
     ) -> None:
-        self._connection = Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ)
-        self._http = httpx.Client(**self._connection.httpx_settings())
-        # A client that is dropped without `close`, as scripts do, leaves no connection open.
-        self._finalize = weakref.finalize(self, self._http.close)
+        self._wire = Wire(Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ))
+        self.users = Users(self._wire)
+        self.proofs = Proofs(self._wire)
 
     def chat(
         self,
@@ -93,7 +91,7 @@ class FormationClient:
             SessionNotFoundError: it is another user's session.
             ModelError: the model failed; nothing was stored.
         """
-        return self._call(requests.chat(message, user_id, agent=agent, session_id=session_id, metadata=metadata))
+        return self._wire.call(requests.chat(message, user_id, agent=agent, session_id=session_id, metadata=metadata))
 
     def chat_stream(
         self,
@@ -110,7 +108,7 @@ class FormationClient:
         ``with`` block, or call ``close()``.
         """
         request = requests.chat(message, user_id, agent=agent, session_id=session_id, metadata=metadata, stream=True)
-        return ReplyStream(self._opened, request, self._connection)
+        return ReplyStream(self._wire.opened, request, self._wire.connection)
 
     def resolve_user(self, identifier: IdentifierInput) -> ResolvedUser:
         """Whom an identifier means; somebody new if nobody has it.
@@ -118,7 +116,7 @@ class FormationClient:
         Raises:
             AmbiguousIdentifierError: several users have it under different types; name the type.
         """
-        return self._call(requests.resolve_user(identifier))
+        return self._wire.call(requests.resolve_user(identifier))
 
     def get_user(self, user_id: IdentifierInput) -> User:
         """A user with every identifier.
@@ -126,10 +124,14 @@ class FormationClient:
         Raises:
             UserNotFoundError: nobody has this identifier.
         """
-        return self._call(requests.user(self._call(requests.owner(user_id))))
+        return self._wire.call(requests.user(self._wire.call(requests.owner(user_id))))
 
     def associate_user_identifiers(
-        self, identifiers: Iterable[IdentifierInput], user_id: IdentifierInput | None = None, merge: bool = False
+        self,
+        identifiers: Iterable[IdentifierInput],
+        user_id: IdentifierInput | None = None,
+        merge: bool = False,
+        verified: bool = False,
     ) -> dict[str, Any]:
         """Links identifiers to one user, all or none; the same call twice gives the same result.
 
@@ -137,6 +139,7 @@ class FormationClient:
             identifiers: in any of the accepted forms.
             user_id: to whom; ``None`` for the one who has any of them, or somebody new.
             merge: make them one user if they belong to several; needs the admin key.
+            verified: the application has made sure that they are this user's own; needs the admin key.
 
         Returns:
             ``muxi_user_id``, ``created`` (whether the user is new) and ``identifiers`` (all of them).
@@ -145,11 +148,11 @@ class FormationClient:
             IdentifierConflictError: some belong to another user; ``details["identifiers"]`` names them.
             UserNotFoundError: there is no such ``user_id``.
         """
-        return self._call(requests.associate(identifiers, user_id, merge))
+        return self._wire.call(requests.associate(identifiers, user_id, merge, verified))
 
     def get_user_identifiers(self, user_id: IdentifierInput) -> list[str]:
         """Every identifier of a user, as it was written; secrets are masked. Errors as `get_user`."""
-        return self._call(requests.identifiers(user_id))
+        return self._wire.call(requests.identifiers(user_id))
 
     def unlink_user_identifier(
         self, identifier: IdentifierInput, user_id: IdentifierInput | None = None, force: bool = False
@@ -168,7 +171,7 @@ class FormationClient:
             LastIdentifierError: it is the user's last, and ``force`` is not set.
             UserNotFoundError: nobody, or not this user, has it.
         """
-        return self._call(requests.unlink(identifier, user_id, force))
+        return self._wire.call(requests.unlink(identifier, user_id, force))
 
     def merge_users(
         self, users: Iterable[IdentifierInput], into: IdentifierInput | None = None, dry_run: bool = False
@@ -185,7 +188,7 @@ class FormationClient:
             UserNotFoundError: nobody has one of these identifiers.
             PermissionDeniedError: this is not the admin key.
         """
-        return self._call(requests.merge(users, into, dry_run))
+        return self._wire.call(requests.merge(users, into, dry_run))
 
     def split_merge(self, merge_id: str) -> Merge:
         """Undoes a merge; what was written since stays with the survivor. Needs the admin key.
@@ -195,11 +198,11 @@ class FormationClient:
             MergeConflictError: it was split already, or another merge has to be split first: ``details["later"]``.
             PermissionDeniedError: this is not the admin key.
         """
-        return self._call(requests.split(merge_id))
+        return self._wire.call(requests.split(merge_id))
 
     def list_merges(self, user_id: IdentifierInput) -> list[Merge]:
         """The merges that made a user, and those that were undone, the newest first. Errors as `get_user`."""
-        return self._call(requests.merges(user_id))
+        return self._wire.call(requests.merges(user_id))
 
     def list_audit(
         self,
@@ -213,25 +216,25 @@ class FormationClient:
         Raises:
             PermissionDeniedError: this is not the admin key.
         """
-        return self._call(requests.audit(user_id, action, limit, cursor))
+        return self._wire.call(requests.audit(user_id, action, limit, cursor))
 
     def iter_audit(
         self, user_id: IdentifierInput | None = None, action: str | None = None, limit: int = 50
     ) -> Iterator[Record]:
         """The whole audit, the newest first, fetched ``limit`` at a time. Arguments and errors as `list_audit`."""
-        return _all(lambda cursor: self.list_audit(user_id, action, limit, cursor))
+        return every(lambda cursor: self.list_audit(user_id, action, limit, cursor))
 
     def verify_audit(self) -> dict[str, Any]:
         """Whether the audit is as it was written: ``sound``, ``rows`` and ``broken_at``. Errors as `list_audit`."""
-        return self._call(requests.verify_audit())
+        return self._wire.call(requests.verify_audit())
 
     def list_sessions(self, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Page[Session]:
         """A page of a user's conversations, the latest first; empty for a user nobody knows."""
-        return self._call(requests.sessions(user_id, limit, cursor))
+        return self._wire.call(requests.sessions(user_id, limit, cursor))
 
     def iter_sessions(self, user_id: IdentifierInput, limit: int = 50) -> Iterator[Session]:
         """All conversations of a user, the latest first, fetched ``limit`` at a time."""
-        return _all(lambda cursor: self.list_sessions(user_id, limit, cursor))
+        return every(lambda cursor: self.list_sessions(user_id, limit, cursor))
 
     def list_messages(
         self, session_id: str, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None
@@ -241,11 +244,11 @@ class FormationClient:
         Raises:
             SessionNotFoundError: there is no such session, or it is another user's.
         """
-        return self._call(requests.messages(session_id, user_id, limit, cursor))
+        return self._wire.call(requests.messages(session_id, user_id, limit, cursor))
 
     def iter_messages(self, session_id: str, user_id: IdentifierInput, limit: int = 50) -> Iterator[Message]:
         """All messages of a conversation, the newest first, fetched ``limit`` at a time. Errors as `list_messages`."""
-        return _all(lambda cursor: self.list_messages(session_id, user_id, limit, cursor))
+        return every(lambda cursor: self.list_messages(session_id, user_id, limit, cursor))
 
     def add_memory(
         self,
@@ -275,19 +278,19 @@ class FormationClient:
         request = requests.add_memory(
             text, user_id, metadata=metadata, importance=importance, session_id=session_id, agent=agent, said_at=said_at
         )
-        return self._call(request)
+        return self._wire.call(request)
 
     def add_memories(self, memories: Iterable[str | MemoryDraft], user_id: IdentifierInput) -> list[Memory]:
         """Remembers up to 1,000 texts, all or none: strings, or mappings of ``text`` and `add_memory`'s arguments."""
-        return self._call(requests.add_memories(memories, user_id))
+        return self._wire.call(requests.add_memories(memories, user_id))
 
     def list_memories(self, user_id: IdentifierInput, limit: int = 50, cursor: str | None = None) -> Page[Memory]:
         """A page of what is remembered of a user, the newest first; empty for a user nobody knows."""
-        return self._call(requests.memories(user_id, limit, cursor))
+        return self._wire.call(requests.memories(user_id, limit, cursor))
 
     def iter_memories(self, user_id: IdentifierInput, limit: int = 50) -> Iterator[Memory]:
         """Everything that is remembered of a user, the newest first, fetched ``limit`` at a time."""
-        return _all(lambda cursor: self.list_memories(user_id, limit, cursor))
+        return every(lambda cursor: self.list_memories(user_id, limit, cursor))
 
     def search_memory(
         self,
@@ -308,7 +311,7 @@ class FormationClient:
             filter_metadata: only memories whose metadata has all of these.
             scope: ``"long_term"`` is everything remembered, ``"buffer"`` the recent messages of each session.
         """
-        return self._call(requests.search(query, user_id, limit, agent, filter_metadata, scope))
+        return self._wire.call(requests.search(query, user_id, limit, agent, filter_metadata, scope))
 
     def delete_memory(self, memory_id: str, user_id: IdentifierInput) -> None:
         """Forgets one memory.
@@ -316,19 +319,19 @@ class FormationClient:
         Raises:
             MemoryNotFoundError: there is no such memory, or it is another user's.
         """
-        self._call(requests.delete_memory(memory_id, user_id))
+        self._wire.call(requests.delete_memory(memory_id, user_id))
 
     def health(self) -> dict[str, Any]:
         """``{"status": "ok"}`` from a server that runs. Needs no key."""
-        return self._call(requests.health())
+        return self._wire.call(requests.health())
 
     def ready(self) -> dict[str, Any]:
         """The state of each formation. Raises `StorageUnavailableError` while a database does not answer."""
-        return self._call(requests.ready())
+        return self._wire.call(requests.ready())
 
     def close(self) -> None:
         """Closes the connections. The client cannot be used any more."""
-        self._finalize()
+        self._wire.close()
 
     def __enter__(self) -> FormationClient:
         return self
@@ -339,56 +342,5 @@ class FormationClient:
         self.close()
 
     def __repr__(self) -> str:
-        return f"FormationClient(url={self._connection.shown!r}, formation_id={self._connection.formation_id!r})"
-
-    def _call(self, request: Request[T]) -> T:
-        return self._tried(request, self._answered)
-
-    def _opened(self, request: Request[Any]) -> httpx.Response:
-        return self._tried(request, self._begun)
-
-    def _tried(self, request: Request[T], once: Callable[[Request[T]], R]) -> R:
-        for attempt in count(1):
-            try:
-                return once(request)
-            except MuxiError as error:
-                pause = retry.pause(request, error, attempt)
-                if pause is None:
-                    raise
-            time.sleep(pause)
-        raise AssertionError("Counting does not end.")
-
-    def _answered(self, request: Request[T]) -> T:
-        return answers.result(request, self._sent(request, stream=False), self._connection)
-
-    def _begun(self, request: Request[Any]) -> httpx.Response:
-        response = self._sent(request, stream=True)
-        if not events.is_stream(response):
-            self._refuse(response)
-        return response
-
-    def _refuse(self, response: httpx.Response) -> None:
-        try:
-            response.read()
-        except httpx.RequestError as error:
-            raise faults.unreachable(error, self._connection) from error
-        finally:
-            response.close()
-        raise answers.not_a_stream(response, self._connection)
-
-    def _sent(self, request: Request[Any], stream: bool) -> httpx.Response:
-        built = self._http.build_request(**self._connection.httpx_request(request))
-        try:
-            return self._http.send(built, stream=stream)
-        except httpx.RequestError as error:
-            raise faults.unreachable(error, self._connection) from error
-
-
-def _all(page_at: Callable[[str | None], Page[T]]) -> Iterator[T]:
-    cursor: str | None = None
-    while True:
-        page = page_at(cursor)
-        yield from page.items
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+        connection = self._wire.connection
+        return f"FormationClient(url={connection.shown!r}, formation_id={connection.formation_id!r})"

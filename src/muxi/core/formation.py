@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,18 +13,28 @@ from typing import TYPE_CHECKING
 from muxi.core.agents.service import Agents
 from muxi.core.agents.types import Agent
 from muxi.core.audit.service import Audit
+from muxi.core.chat.commands import Commands
 from muxi.core.chat.store import ExchangeStore
 from muxi.core.clock import Clock, utc_now
+from muxi.core.identity.anonymous import AnonymousUsers
+from muxi.core.identity.bulk import Bulk
+from muxi.core.identity.id_tokens import IdTokens, Provider
+from muxi.core.identity.kinds import DEFAULT_REFUSED, IdentifierKind, Kinds
+from muxi.core.identity.link_tokens import LinkTokens
 from muxi.core.identity.merging import Merges
+from muxi.core.identity.proofs import Proofs
 from muxi.core.identity.service import Identities
+from muxi.core.identity.users import Users
 from muxi.core.memory.buffer import BufferMemory
 from muxi.core.memory.embedder import check_space
 from muxi.core.memory.service import Memories
 from muxi.core.models.base import ChatModel, EmbeddingModel
 from muxi.core.models.providers.local import LocalEmbeddings
 from muxi.core.models.providers.quote import QuoteModel
+from muxi.core.privacy.service import Privacy
 from muxi.core.sessions.service import Sessions
-from muxi.settings import FormationSettings, ModelSettings
+from muxi.ids import UserId
+from muxi.settings import FormationSettings, IdentitySettings, ModelSettings
 from muxi.storage.open import Storage, open_storage
 
 if TYPE_CHECKING:
@@ -40,6 +52,13 @@ class Formation:
         id: its name.
         identities: who an identifier means.
         merges: users that were made one.
+        users: users as things: listed, looked at, shut out.
+        privacy: a user's export, restoring and erasure.
+        proofs: one-time codes.
+        link_tokens: signed tokens of one identifier.
+        id_tokens: accounts at identity providers.
+        anonymous: visitors who are nobody yet.
+        bulk: links many users' identifiers at once.
         audit: what was changed about who is who.
         sessions: conversations.
         agents: who answers.
@@ -47,6 +66,7 @@ class Formation:
         exchanges: stores whole turns.
         buffer: how much of a session goes into the prompt.
         chat_model: answers for agents without a model of their own.
+        commands: what people can say to link channels; ``None`` if they cannot.
         clock: the time, in UTC.
         storage: the database.
     """
@@ -54,6 +74,13 @@ class Formation:
     id: str
     identities: Identities
     merges: Merges
+    users: Users
+    privacy: Privacy
+    proofs: Proofs
+    link_tokens: LinkTokens
+    id_tokens: IdTokens
+    anonymous: AnonymousUsers
+    bulk: Bulk
     audit: Audit
     sessions: Sessions
     agents: Agents
@@ -61,6 +88,7 @@ class Formation:
     exchanges: ExchangeStore
     buffer: BufferMemory
     chat_model: ChatModel
+    commands: Commands | None
     clock: Clock
     storage: Storage
 
@@ -72,6 +100,7 @@ class Formation:
         *,
         chat_model: ChatModel | None = None,
         embedding_model: EmbeddingModel | None = None,
+        identifier_kinds: Sequence[IdentifierKind] = (),
         check_embeddings: bool = True,
         clock: Clock = utc_now,
     ) -> Formation:
@@ -82,18 +111,21 @@ class Formation:
             data_dir: where the database is, unless the settings say otherwise.
             chat_model: instead of the one set.
             embedding_model: instead of the one set.
+            identifier_kinds: the application's own types of identifiers, beside the known ones.
             check_embeddings: refuse a store whose vectors are of another model (off only to re-embed it).
             clock: the time, in UTC.
 
         Raises:
             StorageError: the database cannot be opened.
             EmbeddingMismatchError: its vectors are of another model.
+            SettingsError: a type of identifiers, or the telephone region, cannot be.
         """
+        kinds = _kinds(settings.identity, identifier_kinds)
         storage = open_storage(settings.database(data_dir), pool_size=settings.memory.persistent.pool_size)
         with ExitStack() as if_it_fails:
             if_it_fails.callback(storage.close)
             storage.migrate()
-            formation = cls._build(settings, storage, chat_model, embedding_model, check_embeddings, clock)
+            formation = cls._build(settings, storage, kinds, chat_model, embedding_model, check_embeddings, clock)
             if_it_fails.pop_all()
         return formation
 
@@ -102,6 +134,7 @@ class Formation:
         cls,
         settings: FormationSettings,
         storage: Storage,
+        kinds: Kinds,
         chat_model: ChatModel | None,
         embedding_model: EmbeddingModel | None,
         check_embeddings: bool,
@@ -112,18 +145,43 @@ class Formation:
         embedding = embedding_model or _embedding_model(settings.models.embedding)
         if check_embeddings:
             check_space(stores.memory.embedding_space(), embedding.name)
-        identities = Identities(stores.identity, stores.hash_key, clock, cache_ttl_s=settings.identity.cache_ttl)
+        identities = Identities(
+            stores.identity,
+            stores.hash_key,
+            clock,
+            cache_ttl_s=settings.identity.cache_ttl,
+            kinds=kinds,
+            attractor_users=settings.identity.attractor_users,
+        )
+        proofs = Proofs(stores.proofs, identities, stores.hash_key, clock)
+        agents = Agents(stores.agents)
+        memories = Memories(stores.memory, embedding, clock, cache_bytes=settings.memory.cache_mb * MIB)
+        privacy = Privacy(stores.privacy, identities, clock, _forget_in(agents, memories), memories.embedder.wake)
         formation = cls(
             id=settings.id,
             identities=identities,
             merges=Merges(stores.merges, identities, clock),
+            users=Users(stores.users, stores.merges, identities, clock),
+            privacy=privacy,
+            proofs=proofs,
+            link_tokens=LinkTokens(stores.proofs, identities, stores.hash_key, settings.id, clock),
+            id_tokens=IdTokens(_providers(settings.identity), stores.proofs, identities, clock),
+            anonymous=AnonymousUsers(
+                stores.proofs,
+                identities,
+                clock,
+                ttl=timedelta(seconds=settings.identity.anonymous_ttl),
+                erase=privacy.erase,
+            ),
+            bulk=Bulk(stores.bulk, identities, clock),
             audit=Audit(stores.audit),
             sessions=Sessions(stores.sessions, clock),
-            agents=Agents(stores.agents),
-            memories=Memories(stores.memory, embedding, clock, cache_bytes=settings.memory.cache_mb * MIB),
+            agents=agents,
+            memories=memories,
             exchanges=stores.exchanges,
             buffer=BufferMemory(settings.memory.buffer.max_size, settings.memory.buffer.multiplier, embedding),
             chat_model=chat,
+            commands=Commands(identities, proofs) if settings.chat.commands else None,
             clock=clock,
             storage=storage,
         )
@@ -149,6 +207,26 @@ class Formation:
         """Closes every part, the last built first. What waits to be embedded waits in the store."""
         self.memories.embedder.close()
         self.storage.close()
+
+
+def _kinds(settings: IdentitySettings, custom: Sequence[IdentifierKind]) -> Kinds:
+    refused = DEFAULT_REFUSED if settings.refused_values is None else settings.refused_values
+    return Kinds(custom, refused, settings.phone_region, settings.limits)
+
+
+def _providers(settings: IdentitySettings) -> list[Provider]:
+    return [
+        Provider(one.issuer, one.audience, one.algorithms, jwks_url=one.jwks_url, jwks=one.jwks)
+        for one in settings.oidc
+    ]
+
+
+def _forget_in(agents: Agents, memories: Memories) -> Callable[[Sequence[UserId]], None]:
+    def forget(users: Sequence[UserId]) -> None:
+        memories.cache.forget(users)
+        agents.forget(users)
+
+    return forget
 
 
 def _chat_model(settings: ModelSettings) -> ChatModel:

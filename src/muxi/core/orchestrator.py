@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,10 +16,26 @@ from muxi.core.chat import reply as recipe
 from muxi.core.chat.search import add_to_buffer, search
 from muxi.core.chat.types import Piece, Reply, Turn
 from muxi.core.formation import Formation
-from muxi.core.identity.types import IdentifierInput, LinkedIdentifier, Merge, MergePreview, User
+from muxi.core.identity.bulk_types import BulkResult, Group
+from muxi.core.identity.kinds import IdentifierKind
+from muxi.core.identity.types import (
+    AnonymousUser,
+    IdentifierInput,
+    LinkedIdentifier,
+    LinkToken,
+    Merge,
+    MergePreview,
+    Started,
+    User,
+    UserDetails,
+    UserSummary,
+)
 from muxi.core.memory.buffer import BufferMemory
 from muxi.core.memory.types import Hit
 from muxi.core.models.base import ChatModel
+from muxi.core.paging import Page
+from muxi.core.privacy.reading import Source
+from muxi.core.privacy.types import Erased, Restored, UserExport
 from muxi.core.threads import in_thread
 from muxi.ids import MessageId
 from muxi.settings import FormationSettings
@@ -35,11 +52,13 @@ class Orchestrator:
         chat_model: answers for agents without a model of their own; `QuoteModel` if not told.
         data_dir: where the database file is kept; the user's data directory if not told.
         settings: everything else that can be set.
+        identifier_kinds: the application's own types of identifiers, beside the known ones.
         formation: one that is open already; then it decides all the above, and stays open when this is closed.
 
     Raises:
         StorageError: the database cannot be opened.
         EmbeddingMismatchError: its vectors are of another model.
+        SettingsError: a type of identifiers, or the telephone region, cannot be.
     """
 
     def __init__(
@@ -49,6 +68,7 @@ class Orchestrator:
         chat_model: ChatModel | None = None,
         data_dir: str | Path | None = None,
         settings: FormationSettings | None = None,
+        identifier_kinds: Sequence[IdentifierKind] = (),
         formation: Formation | None = None,
     ) -> None:
         self._owned = formation is None
@@ -57,6 +77,7 @@ class Orchestrator:
             Path(data_dir) if data_dir else user_data_path("muxi"),
             chat_model=chat_model,
             embedding_model=buffer_memory.model if buffer_memory else None,
+            identifier_kinds=identifier_kinds,
         )
         if buffer_memory:
             self.formation.buffer = buffer_memory
@@ -188,6 +209,10 @@ class Orchestrator:
         """Links identifiers to one user, all or none. As `muxi.core.identity.service.Identities.associate`."""
         return self.formation.identities.associate(identifiers, user_id, merge=merge)
 
+    def associate_many(self, groups: Iterable[Group], dry_run: bool = False) -> BulkResult:
+        """Links the identifiers of many users. As `muxi.core.identity.bulk.Bulk.associate_many`."""
+        return self.formation.bulk.associate_many(groups, dry_run=dry_run)
+
     def get_user_identifiers(self, user_id: IdentifierInput) -> list[LinkedIdentifier]:
         """Every identifier of a user. As `muxi.core.identity.service.Identities.identifiers`."""
         return self.formation.identities.identifiers(user_id)
@@ -205,9 +230,69 @@ class Orchestrator:
         merges = self.formation.merges
         return merges.preview(users, into) if dry_run else merges.merge(users, into)
 
+    def list_users(
+        self, search: str = "", disabled: bool | None = None, cursor: str | None = None, limit: int = 50
+    ) -> Page[UserSummary]:
+        """A page of users, newest first. As `muxi.core.identity.users.Users.list`."""
+        return self.formation.users.list(search, disabled=disabled, cursor=cursor, limit=limit)
+
+    def show_user(self, user_id: IdentifierInput) -> UserDetails:
+        """A user, what it holds, and its merges. As `muxi.core.identity.users.Users.show`."""
+        return self.formation.users.show(user_id)
+
+    def disable_user(self, user_id: IdentifierInput) -> UserSummary:
+        """Shuts a user out. As `muxi.core.identity.users.Users.disable`."""
+        return self.formation.users.disable(user_id)
+
+    def enable_user(self, user_id: IdentifierInput) -> UserSummary:
+        """Lets a user in again. As `muxi.core.identity.users.Users.enable`."""
+        return self.formation.users.enable(user_id)
+
+    def erase_user(self, user_id: IdentifierInput) -> Erased:
+        """Removes everything of a user. As `muxi.core.privacy.service.Privacy.erase`."""
+        return self.formation.privacy.erase(user_id)
+
+    def export_user(self, user_id: IdentifierInput) -> UserExport:
+        """Everything of a user, to be written. As `muxi.core.privacy.service.Privacy.export`."""
+        return self.formation.privacy.export(user_id)
+
+    def restore_user(self, export: Source) -> Restored:
+        """Brings an exported user back. As `muxi.core.privacy.service.Privacy.restore`."""
+        return self.formation.privacy.restore(export)
+
     def split_merge(self, merge_id: str) -> Merge:
         """Undoes a merge. As `muxi.core.identity.merging.Merges.split`."""
         return self.formation.merges.split(merge_id)
+
+    def start_verification(self, user_id: IdentifierInput, identifier: IdentifierInput | None = None) -> Started:
+        """A one-time code that proves an identifier. As `muxi.core.identity.proofs.Proofs.start_verification`."""
+        return self.formation.proofs.start_verification(user_id, identifier)
+
+    def confirm_verification(self, code: str, identifier: IdentifierInput | None = None, merge: bool = False) -> User:
+        """Links what a code proves. As `muxi.core.identity.proofs.Proofs.confirm_verification`."""
+        return self.formation.proofs.confirm_verification(code, identifier, merge=merge)
+
+    def create_link_token(
+        self, identifier: IdentifierInput, expires_in: timedelta = timedelta(minutes=10)
+    ) -> LinkToken:
+        """A signed token of an identifier. As `muxi.core.identity.link_tokens.LinkTokens.create_link_token`."""
+        return self.formation.link_tokens.create_link_token(identifier, expires_in=expires_in)
+
+    def redeem_link_token(self, token: str, user_id: IdentifierInput, merge: bool = False) -> User:
+        """Links what a token is of. As `muxi.core.identity.link_tokens.LinkTokens.redeem_link_token`."""
+        return self.formation.link_tokens.redeem_link_token(token, user_id, merge=merge)
+
+    def associate_id_token(self, token: str, user_id: IdentifierInput | None = None, merge: bool = False) -> User:
+        """Links an account at an OpenID provider. As `muxi.core.identity.id_tokens.IdTokens.associate_id_token`."""
+        return self.formation.id_tokens.associate_id_token(token, user_id, merge=merge)
+
+    def resolve_anonymous(self, expires_in: timedelta | None = None) -> AnonymousUser:
+        """A visitor with a token. As `muxi.core.identity.anonymous.AnonymousUsers.resolve_anonymous`."""
+        return self.formation.anonymous.resolve_anonymous(expires_in=expires_in)
+
+    def sign_in(self, token: str, identifier: IdentifierInput) -> User:
+        """Makes a visitor somebody. As `muxi.core.identity.anonymous.AnonymousUsers.sign_in`."""
+        return self.formation.anonymous.sign_in(token, identifier)
 
     def close(self) -> None:
         """Closes the formation, unless it was handed in open."""

@@ -23,7 +23,7 @@ from muxi.server.description import describe
 from muxi.server.door import Door
 from muxi.server.keys import Keys
 from muxi.server.limits import BodyLimit
-from muxi.server.routes import audit, chat, health, identifiers, memories, merges, sessions, users
+from muxi.server.routes import audit, chat, health, identifiers, memories, merges, privacy, proofs, sessions, users
 from muxi.server.schemas.base import Problem
 
 OF_A_FORMATION = (
@@ -31,6 +31,8 @@ OF_A_FORMATION = (
     users.router,
     identifiers.router,
     merges.router,
+    proofs.router,
+    privacy.router,
     sessions.router,
     memories.router,
     audit.router,

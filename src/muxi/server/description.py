@@ -22,7 +22,22 @@ HEADERS = {
     USER_TYPE: "The type of that identifier.",
 }
 REPEATABLE = ("/v1/chat", "/v1/memories")
-FOR_ADMINS = ("/v1/users/merge", "/v1/users/split", "/v1/audit", "/v1/audit/verify")
+FOR_ADMINS = frozenset(
+    {
+        "post /v1/users/merge",
+        "post /v1/users/split",
+        "get /v1/users",
+        "get /v1/users/{user_id}/details",
+        "post /v1/users/{user_id}/disable",
+        "post /v1/users/{user_id}/enable",
+        "delete /v1/users/{user_id}",
+        "post /v1/users/restore",
+        "post /v1/users/expire",
+        "post /v1/identifiers/bulk",
+        "get /v1/audit",
+        "get /v1/audit/verify",
+    }
+)
 
 
 def describe(app: FastAPI) -> None:
@@ -32,7 +47,8 @@ def describe(app: FastAPI) -> None:
     for path, operations in document["paths"].items():
         if path.startswith("/v1/"):
             for method, operation in operations.items():
-                operation["security"] = [{name: []} for name in SCHEMES if name == "AdminKey" or path not in FOR_ADMINS]
+                admin_only = f"{method} {path}" in FOR_ADMINS
+                operation["security"] = [{name: []} for name in SCHEMES if name == "AdminKey" or not admin_only]
                 _add_headers(operation, repeatable=method == "post" and path in REPEATABLE)
 
 

@@ -16,16 +16,25 @@ def append(
     database: Database, conn: Any, formation_id: str, changes: Sequence[Change], at: datetime, actor: str
 ) -> None:
     """Records changes in the transaction that makes them. The last thing it does: it holds up other writers."""
-    if not changes:
-        return
+    if changes:
+        sql = queries.load(database, "audit")
+        for record in chain(database, conn, formation_id, changes, at, actor):
+            _add(sql, conn, formation_id, record)
+
+
+def chain(
+    database: Database, conn: Any, formation_id: str, changes: Sequence[Change], at: datetime, actor: str
+) -> list[Record]:
+    """The rows of changes, with the head moved behind them: whoever asks for them has to add them."""
     sql = queries.load(database, "audit")
     seq, previous = sql.reserve_audit(conn, formation_id=formation_id, count=len(changes))
+    records = []
     for change in changes:
         seq += 1
-        record = chained(previous, formation_id, seq, at, actor, change)
-        _add(sql, conn, formation_id, record)
-        previous = record.hash
+        records.append(chained(previous, formation_id, seq, at, actor, change))
+        previous = records[-1].hash
     sql.set_audit_hash(conn, formation_id=formation_id, hash=previous)
+    return records
 
 
 def _add(sql: Any, conn: Any, formation_id: str, record: Record) -> None:

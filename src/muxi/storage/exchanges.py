@@ -7,7 +7,7 @@ from typing import Any
 
 from muxi.core.chat.types import Answered, Exchange, Saved
 from muxi.core.memory.types import Memory
-from muxi.errors import StorageConflictError
+from muxi.errors import StorageConflictError, UserNotFoundError
 from muxi.ids import UserId
 from muxi.storage import queries
 from muxi.storage.databases.base import Database
@@ -46,7 +46,9 @@ class SqlExchangeStore:
         return Answered(row[4], row[0], row[1], row[2], row[3]) if row else None
 
     def _store(self, conn: Any, exchange: Exchange, model: str) -> Saved:
-        # The session's row first: turns of one session, and repeats of one request, wait for each other here.
+        if exchange.user_id is not None:
+            self._database.keep_user(conn, self._formation_id, exchange.user_id)
+        # Then the session's row: turns of one session, and repeats of one request, wait for each other here.
         following = self._sessions.reserve_seq(
             conn,
             formation_id=self._formation_id,
@@ -54,6 +56,8 @@ class SqlExchangeStore:
             count=len(exchange.messages),
             now=exchange.now,
         )
+        if following is None:
+            raise UserNotFoundError("This user was erased at this moment. Nothing was stored.")
         if exchange.request_key and exchange.user_id:
             stored = self._answered(conn, exchange.user_id, exchange.request_key)
             if stored:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from muxi.core.audit.types import IDENTIFIER_LINKED, IDENTIFIER_UNLINKED, USER_CREATED, Change
+from muxi.core.audit.types import (
+    IDENTIFIER_LINKED,
+    IDENTIFIER_UNLINKED,
+    IDENTIFIER_VERIFIED,
+    USER_CREATED,
+    Change,
+)
 from muxi.core.identity.normal_form import fingerprint
-from muxi.core.identity.store import IdentityWriter
-from muxi.core.identity.types import Identifier, LinkedIdentifier, Merge, Owner, User
+from muxi.core.identity.store import FIRST_CONTACT, IdentityWriter
+from muxi.core.identity.types import ANONYMOUS, Identifier, LinkedIdentifier, Merge, Owner, User
 from muxi.ids import MergeId, UserId
 from muxi.storage import audit, queries
+from muxi.storage.claims import add_claim
 from muxi.storage.databases.base import Database
+from muxi.storage.links import Watch, links_changed
 from muxi.storage.merges import lock_users, point_to_survivor
+from muxi.storage.open_requests import end_of_links
 
 
 class SqlIdentityStore:
@@ -25,44 +34,59 @@ class SqlIdentityStore:
         self._formation_id = formation_id
         self._hash_key = hash_key
         self._sql = queries.load(database, "identity")
-        self._merges = queries.load(database, "merges")
 
     def owners(self, identifier: Identifier) -> list[Owner]:
         with self._database.connection() as conn:
             return _owners(self._sql, conn, self._formation_id, identifier)
 
-    def user(self, user_id: UserId) -> User | None:
+    def by_id(self, user_id: UserId) -> Owner | None:
         with self._database.connection() as conn:
             row = self._sql.find_user(conn, formation_id=self._formation_id, user_id=user_id)
-        return User(UserId(row[0]), row[1]) if row else None
+        return Owner(User(UserId(row[0]), row[1]), "", disabled=row[2] is not None) if row else None
+
+    def anonymous(self, identifier: Identifier, now: datetime) -> Owner | None:
+        with self._database.connection() as conn:
+            key = {"formation_id": self._formation_id, "value": identifier.value}
+            row = queries.load(self._database, "proofs").find_anonymous(conn, **key, now=now)
+        return Owner(User(UserId(row[0]), row[1]), ANONYMOUS, False, row[2] is not None) if row else None
 
     def identifiers(self, user_id: UserId) -> list[LinkedIdentifier]:
         with self._database.connection() as conn:
             rows = self._sql.identifiers_of(conn, formation_id=self._formation_id, user_id=user_id)
             return [LinkedIdentifier(*row) for row in rows]
 
-    def version(self) -> int:
-        with self._database.connection() as conn:
-            return int(self._sql.identity_version(conn, formation_id=self._formation_id) or 0)
+    def watch(self, forget: Callable[[], None]) -> Callable[[], float]:
+        return Watch(self._database, self._formation_id, forget)
+
+    def first_contact(self, identifier: Identifier, user_id: UserId, now: datetime) -> list[Owner]:
+        with self.writing([identifier], FIRST_CONTACT, now) as writer:
+            owners = writer.owners(identifier)
+            if not owners:
+                writer.add_user(user_id)
+                writer.link(identifier, user_id, now, by=FIRST_CONTACT)
+        return owners
 
     @contextmanager
     def writing(self, identifiers: Sequence[Identifier], actor: str, now: datetime) -> Iterator[IdentityWriter]:
         values = [value for identifier in identifiers for value in {identifier.value, identifier.hashed}]
         with self._database.transaction(together=True) as conn:
             self._database.lock_values(conn, self._formation_id, values)
-            writer = _Writer(self._sql, self._merges, conn, self._formation_id, self._hash_key, actor, now)
+            writer = SqlIdentityWriter(self._database, conn, self._formation_id, self._hash_key, actor, now)
             yield writer
-            audit.append(self._database, conn, self._formation_id, writer.changes, now, actor)
+            writer.finish()
 
 
-class _Writer:
+class SqlIdentityWriter:
     """`muxi.core.identity.store.IdentityWriter` on one connection, inside its transaction."""
 
     def __init__(
-        self, sql: Any, merges: Any, conn: Any, formation_id: str, hash_key: bytes, actor: str, now: datetime
+        self, database: Database, conn: Any, formation_id: str, hash_key: bytes, actor: str, now: datetime
     ) -> None:
-        self._sql = sql
-        self._merges = merges
+        self._database = database
+        self._sql = queries.load(database, "identity")
+        self._merges = queries.load(database, "merges")
+        self._proofs = queries.load(database, "proofs")
+        self._claims = queries.load(database, "claims")
         self._conn = conn
         self._formation_id = formation_id
         self._hash_key = hash_key
@@ -70,6 +94,7 @@ class _Writer:
         self._now = now
         self.moved = False
         self.changes: list[Change] = []
+        self._changed: list[tuple[Identifier, UserId]] = []
 
     def owners(self, identifier: Identifier) -> list[Owner]:
         return _owners(self._sql, self._conn, self._formation_id, identifier)
@@ -101,14 +126,53 @@ class _Writer:
         if known_otherwise:
             self._move_version()
         self._record(IDENTIFIER_LINKED, identifier, user_id)
+        if by != FIRST_CONTACT:
+            self._changed.append((identifier, user_id))
         return True
+
+    def verify(self, identifier: Identifier, user_id: UserId, by: str) -> None:
+        verified: str | None = self._sql.verify_identifier(
+            self._conn,
+            formation_id=self._formation_id,
+            value=identifier.value,
+            type=identifier.type,
+            user_id=user_id,
+            at=self._now,
+            by=by,
+        )
+        if verified is not None:
+            self._record(IDENTIFIER_VERIFIED, identifier, user_id, by=by)
+            self._changed.append((identifier, user_id))
+
+    def claim(self, identifier: Identifier, user_id: UserId, attractor_users: int) -> None:
+        known_by = fingerprint(identifier.type, identifier.value, self._hash_key)
+        told = add_claim(
+            self._claims,
+            self._conn,
+            self._formation_id,
+            user_id,
+            (identifier.type, known_by),
+            self._now,
+            attractor_users,
+        )
+        if told:
+            self.changes.append(told)
 
     def merge(self, merge_id: MergeId, survivor: UserId, users: Sequence[UserId]) -> None:
         merge = Merge(merge_id, survivor, tuple(users), self._now, self._actor)
-        self.changes.append(point_to_survivor(self._merges, self._conn, self._formation_id, merge))
+        self.changes.append(point_to_survivor(self._merges, self._proofs, self._conn, self._formation_id, merge))
         self._move_version()
 
     def unlink(self, identifier: Identifier, user_id: UserId) -> bool:
+        return self._remove(IDENTIFIER_UNLINKED, identifier, user_id)
+
+    def finish(self) -> None:
+        """What follows from the changes: open requests end, and the audit is written."""
+        users, identifiers = {user_id for _, user_id in self._changed}, [one for one, _ in self._changed]
+        end_of_links(self._proofs, self._conn, self._formation_id, users, identifiers)
+        audit.append(self._database, self._conn, self._formation_id, self.changes, self._now, self._actor)
+
+    def _remove(self, action: str, identifier: Identifier, user_id: UserId) -> bool:
         removed: str | None = self._sql.remove_identifier(
             self._conn,
             formation_id=self._formation_id,
@@ -118,15 +182,16 @@ class _Writer:
         )
         if removed is not None:
             self._move_version()
-            self._record(IDENTIFIER_UNLINKED, identifier, user_id)
+            self._record(action, identifier, user_id)
+            self._changed.append((identifier, user_id))
         return removed is not None
 
-    def _record(self, action: str, identifier: Identifier, user_id: UserId) -> None:
+    def _record(self, action: str, identifier: Identifier, user_id: UserId | None, **more: str) -> None:
         known_by = fingerprint(identifier.type, identifier.value, self._hash_key)
-        self.changes.append(Change(action, user_id, {"type": identifier.type, "identifier": known_by}))
+        self.changes.append(Change(action, user_id, {"type": identifier.type, "identifier": known_by, **more}))
 
     def _move_version(self) -> None:
-        self._sql.move_identity_version(self._conn, formation_id=self._formation_id)
+        links_changed(self._database, self._conn, self._formation_id)
         self.moved = True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from muxi.core.memory.store import EmbeddingSpace, Unembedded, Version
 from muxi.core.memory.types import Memory
+from muxi.errors import UserNotFoundError
 from muxi.ids import MemoryId, UserId
 from muxi.storage import queries
 from muxi.storage.databases.base import Database
@@ -41,7 +43,7 @@ class SqlMemoryStore:
                 rows = self._sql.memories_since_without_user(conn, **key)
             else:
                 rows = self._sql.memories_since(conn, **key, user_id=owner)
-            return [_memory(row) for row in rows]
+            return [read_memory(row) for row in rows]
 
     def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:
         owner = memories[0].user_id
@@ -62,7 +64,7 @@ class SqlMemoryStore:
                 rows = self._sql.memories_without_user(conn, **key)
             else:
                 rows = self._sql.memories_of(conn, **key, user_id=user_id)
-            return [_memory(row) for row in rows]
+            return [read_memory(row) for row in rows]
 
     def delete(self, user_id: UserId | None, memory_id: MemoryId) -> bool:
         key = {"formation_id": self._formation_id, "id": memory_id}
@@ -100,15 +102,17 @@ class SqlMemoryStore:
         rows = sorted(zip(of, vectors, strict=True), key=lambda row: row[0].user_id or "")
         with self._database.transaction() as conn:
             for memory, vector in rows:
-                version = move_version(self._sql, conn, self._formation_id, memory.user_id, 1)
-                self._sql.set_embedding(
-                    conn,
-                    formation_id=self._formation_id,
-                    id=memory.id,
-                    embedding=write_vector(vector),
-                    model=model,
-                    version=version,
-                )
+                # Of who was erased meanwhile there is nothing left to embed.
+                with suppress(UserNotFoundError):
+                    version = move_version(self._sql, conn, self._formation_id, memory.user_id, 1)
+                    self._sql.set_embedding(
+                        conn,
+                        formation_id=self._formation_id,
+                        id=memory.id,
+                        embedding=write_vector(vector),
+                        model=model,
+                        version=version,
+                    )
 
     def embedding_space(self) -> EmbeddingSpace | None:
         with self._database.connection() as conn:
@@ -132,14 +136,21 @@ class SqlMemoryStore:
             rows = self._sql.memories_by_request_without_user(conn, **key)
         else:
             rows = self._sql.memories_by_request(conn, **key, user_id=owner)
-        return sorted((_memory(row) for row in rows), key=lambda memory: memory.seq)
+        return sorted((read_memory(row) for row in rows), key=lambda memory: memory.seq)
 
 
 def move_version(sql: Any, conn: Any, formation_id: str, owner: UserId | None, count: int) -> int:
-    """Counts writes to an owner's memories and returns the count; holds the owner's row until the transaction ends."""
+    """Counts writes to an owner's memories and returns the count; holds the owner's row until the transaction ends.
+
+    Raises:
+        UserNotFoundError: the owner was erased.
+    """
     if owner is None:
         return int(sql.move_memory_version_without_user(conn, formation_id=formation_id, count=count))
-    return int(sql.move_memory_version(conn, formation_id=formation_id, user_id=owner, count=count))
+    version: int | None = sql.move_memory_version(conn, formation_id=formation_id, user_id=owner, count=count)
+    if version is None:
+        raise UserNotFoundError("This user was erased at this moment. Nothing was stored.")
+    return version
 
 
 def insert_memory(
@@ -170,7 +181,8 @@ def memory_row(formation_id: str, memory: Memory, model: str) -> dict[str, Any]:
     }
 
 
-def _memory(row: tuple[Any, ...]) -> Memory:
+def read_memory(row: tuple[Any, ...]) -> Memory:
+    """A memory of a row of the queries that read memories."""
     return Memory(*(*row[:12], read_vector(row[12])))
 
 

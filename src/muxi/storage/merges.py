@@ -13,6 +13,8 @@ from muxi.core.identity.types import Holdings, Merge
 from muxi.ids import MergeId, UserId
 from muxi.storage import audit, queries
 from muxi.storage.databases.base import Database
+from muxi.storage.links import links_changed
+from muxi.storage.open_requests import end_of_user
 
 
 class SqlMergeStore:
@@ -23,6 +25,7 @@ class SqlMergeStore:
         self._formation_id = formation_id
         self._sql = queries.load(database, "merges")
         self._identity = queries.load(database, "identity")
+        self._proofs = queries.load(database, "proofs")
 
     def holdings(self, user_id: UserId) -> Holdings:
         with self._database.connection() as conn:
@@ -41,10 +44,10 @@ class SqlMergeStore:
     @contextmanager
     def merging(self, actor: str, now: datetime) -> Iterator[MergeWriter]:
         with self._database.transaction(together=True) as conn:
-            writer = _Writer(self._sql, self._identity, conn, self._formation_id, now)
+            writer = _Writer(self._sql, self._identity, self._proofs, conn, self._formation_id, now)
             yield writer
             if writer.changes:
-                self._identity.move_identity_version(conn, formation_id=self._formation_id)
+                links_changed(self._database, conn, self._formation_id)
                 audit.append(self._database, conn, self._formation_id, writer.changes, now, actor)
 
     def _merge(self, conn: Any, row: tuple[Any, ...]) -> Merge:
@@ -55,9 +58,10 @@ class SqlMergeStore:
 class _Writer:
     """`muxi.core.identity.merge_store.MergeWriter` on one connection, inside its transaction."""
 
-    def __init__(self, sql: Any, identity: Any, conn: Any, formation_id: str, now: datetime) -> None:
+    def __init__(self, sql: Any, identity: Any, proofs: Any, conn: Any, formation_id: str, now: datetime) -> None:
         self._sql = sql
         self._identity = identity
+        self._proofs = proofs
         self._conn = conn
         self._formation_id = formation_id
         self._now = now
@@ -67,12 +71,13 @@ class _Writer:
         return lock_users(self._identity, self._conn, self._formation_id, user_ids)
 
     def merge(self, merge: Merge) -> None:
-        self.changes.append(point_to_survivor(self._sql, self._conn, self._formation_id, merge))
+        self.changes.append(point_to_survivor(self._sql, self._proofs, self._conn, self._formation_id, merge))
 
     def split(self, merge: Merge) -> bool:
         key = {"formation_id": self._formation_id, "merge_id": merge.id}
         if self._sql.end_merge(self._conn, **key, split_at=self._now) is None:
             return False
+        end_of_user(self._proofs, self._conn, self._formation_id, merge.survivor_id)
         self._sql.put_back(self._conn, **key)
         details = {"merge_id": merge.id, "restored": list(merge.merged_ids)}
         self.changes.append(Change(USERS_SPLIT, merge.survivor_id, details))
@@ -85,17 +90,19 @@ class _Writer:
 
 def lock_users(sql: Any, conn: Any, formation_id: str, user_ids: Iterable[UserId]) -> bool:
     """Holds users' rows until the transaction ends, in one order for all; False if one is not canonical any more."""
-    held = [
+    # It stops at the first that is not: Postgres has locked that row all the same, which is now another one's, and with
+    # it in hand nobody may wait for a further one.
+    return all(
         sql.lock_user(conn, formation_id=formation_id, user_id=user_id) is not None for user_id in sorted(set(user_ids))
-    ]
-    return all(held)
+    )
 
 
-def point_to_survivor(sql: Any, conn: Any, formation_id: str, merge: Merge) -> Change:
+def point_to_survivor(sql: Any, proofs: Any, conn: Any, formation_id: str, merge: Merge) -> Change:
     """Writes a merge of locked users; what it is to the audit."""
     key = {"formation_id": formation_id, "merge_id": merge.id}
     sql.add_merge(conn, **key, survivor_id=merge.survivor_id, merged_at=merge.merged_at, merged_by=merge.merged_by)
     for user_id in merge.merged_ids:
         sql.add_members(conn, **key, user_id=user_id)
         sql.point_to(conn, formation_id=formation_id, survivor_id=merge.survivor_id, user_id=user_id)
+    end_of_user(proofs, conn, formation_id, merge.survivor_id)
     return Change(USERS_MERGED, merge.survivor_id, {"merge_id": merge.id, "merged": list(merge.merged_ids)})

@@ -15,6 +15,8 @@ from muxi.storage.databases.base import Database
 _HISTORY = (
     "CREATE TABLE IF NOT EXISTS migrations (number bigint PRIMARY KEY, name text NOT NULL, applied_at text NOT NULL)"
 )
+# What the comment before a statement begins with where the other database neither needs nor knows it.
+_ONLY_POSTGRES = "-- Only Postgres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def migrate(database: Database) -> list[Migration]:
         conn.execute(_HISTORY)
         missing = [step for step in _steps(_history(conn)) if step.applied_at is None]
         for step in missing:
-            _apply(conn, step)
+            _apply(conn, step, database.dialect)
     return missing
 
 
@@ -90,9 +92,10 @@ def _history(conn: Any) -> dict[int, str]:
     return dict(conn.execute("SELECT number, applied_at FROM migrations").fetchall())
 
 
-def _apply(conn: Any, step: Migration) -> None:
+def _apply(conn: Any, step: Migration, dialect: str) -> None:
     for statement in _statements(step.sql):
-        conn.execute(statement)
+        if dialect == "postgres" or not statement.lstrip().startswith(_ONLY_POSTGRES):
+            conn.execute(statement)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     # The values are our own file names and a time: no driver's parameter style is needed.
     conn.execute(f"INSERT INTO migrations VALUES ({step.number}, '{step.name}', '{now}')")

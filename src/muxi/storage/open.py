@@ -10,22 +10,31 @@ from pathlib import Path
 from muxi.core.agents.store import AgentStore
 from muxi.core.audit.store import AuditStore
 from muxi.core.chat.store import ExchangeStore
+from muxi.core.identity.bulk_store import BulkStore
 from muxi.core.identity.merge_store import MergeStore
+from muxi.core.identity.proof_store import ProofStore
 from muxi.core.identity.store import IdentityStore
+from muxi.core.identity.user_store import UserStore
 from muxi.core.memory.store import MemoryStore
+from muxi.core.privacy.store import PrivacyStore
 from muxi.core.sessions.store import SessionStore
 from muxi.errors import StorageUnavailableError
 from muxi.storage.agents import SqlAgentStore
 from muxi.storage.audit import SqlAuditStore
+from muxi.storage.bulk import SqlBulkStore
 from muxi.storage.databases.base import Database
 from muxi.storage.databases.sqlite import SqliteDatabase
 from muxi.storage.exchanges import PostgresExchangeStore, SqlExchangeStore
 from muxi.storage.formations import enter_formation
 from muxi.storage.identity import SqlIdentityStore
+from muxi.storage.identity_postgres import PostgresIdentityStore
 from muxi.storage.memory import SqlMemoryStore
 from muxi.storage.merges import SqlMergeStore
 from muxi.storage.migrate import Migration, migrate, status
+from muxi.storage.privacy import SqlPrivacyStore
+from muxi.storage.proofs import SqlProofStore
 from muxi.storage.sessions import SqlSessionStore
+from muxi.storage.users import SqlUserStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,10 @@ class FormationStores:
     hash_key: bytes
     identity: IdentityStore
     merges: MergeStore
+    users: UserStore
+    privacy: PrivacyStore
+    bulk: BulkStore
+    proofs: ProofStore
     audit: AuditStore
     sessions: SessionStore
     memory: MemoryStore
@@ -51,11 +64,18 @@ class Storage:
     def for_formation(self, formation_id: str, now: datetime) -> FormationStores:
         """The formation's stores; the formation is made if it is new."""
         hash_key = enter_formation(self._database, formation_id, now)
-        exchange_store = PostgresExchangeStore if self.dialect == "postgres" else SqlExchangeStore
+        # Over a network each statement costs a round trip: there the common cases have statements of their own.
+        far = self.dialect == "postgres"
+        identity_store = PostgresIdentityStore if far else SqlIdentityStore
+        exchange_store = PostgresExchangeStore if far else SqlExchangeStore
         return FormationStores(
             hash_key=hash_key,
-            identity=SqlIdentityStore(self._database, formation_id, hash_key),
+            identity=identity_store(self._database, formation_id, hash_key),
             merges=SqlMergeStore(self._database, formation_id),
+            users=SqlUserStore(self._database, formation_id),
+            privacy=SqlPrivacyStore(self._database, formation_id, hash_key),
+            bulk=SqlBulkStore(self._database, formation_id, hash_key),
+            proofs=SqlProofStore(self._database, formation_id, hash_key),
             audit=SqlAuditStore(self._database, formation_id),
             sessions=SqlSessionStore(self._database, formation_id),
             memory=SqlMemoryStore(self._database, formation_id),

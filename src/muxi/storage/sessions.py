@@ -59,7 +59,7 @@ class SqlSessionStore:
                 channel=channel,
                 started_at=now,
             )
-            made = self._find_by_key(conn, user_id, key)
+            made = self._find_by_key(conn, user_id, key) or self._own(conn, user_id, key)
         assert made is not None  # just added, or somebody was faster
         return made
 
@@ -100,7 +100,13 @@ class SqlSessionStore:
         with self._database.transaction() as conn:
             if user_id is None:
                 return int(self._sql.clear_buffer_without_user(conn, **key))
+            self._database.keep_user(conn, self._formation_id, user_id)
             return int(self._sql.clear_buffer_of(conn, **key, user_id=user_id))
+
+    def _own(self, conn: Any, user_id: UserId | None, key: str) -> Session | None:
+        """Of a user who was merged into another at this moment: all of it is looked for under that one by now."""
+        row = self._sql.find_own_session(conn, formation_id=self._formation_id, user_id=user_id, key=key)
+        return Session(*row) if row else None
 
     def _find_by_key(self, conn: Any, user_id: UserId | None, key: str) -> Session | None:
         if user_id is None:

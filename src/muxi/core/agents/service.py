@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Collection
 
 from muxi.core.agents.store import AgentStore
 from muxi.core.agents.types import Agent
@@ -86,6 +87,12 @@ class Agents:
         agent = self._visible(user_id, name) or self._unknown(name)
         self._store.set_default(user_id, agent.id)
         return agent
+
+    def forget(self, user_ids: Collection[UserId]) -> None:
+        """Drops users' own agents."""
+        with self._lock:
+            for owner, name in [key for key in self._agents if key[0] in user_ids]:
+                del self._agents[owner, name]
 
     def _visible(self, user_id: UserId | None, name: str) -> Agent | None:
         return self._agents.get((user_id, name)) or self._agents.get((None, name))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from muxi.ids import UserId
@@ -14,8 +15,27 @@ from muxi.ids import UserId
 USER_CREATED = "user.created"
 IDENTIFIER_LINKED = "identifier.linked"
 IDENTIFIER_UNLINKED = "identifier.unlinked"
+IDENTIFIERS_IMPORTED = "identifiers.imported"
+IDENTIFIER_ATTRACTS = "identifier.attracts"
+IDENTIFIER_VERIFIED = "identifier.verified"
+IDENTIFIER_EVICTED = "identifier.evicted"
+VERIFICATION_STARTED = "verification.started"
+LINK_TOKEN_CREATED = "link_token.created"
 USERS_MERGED = "users.merged"
 USERS_SPLIT = "users.split"
+USER_DISABLED = "user.disabled"
+USER_ENABLED = "user.enabled"
+USER_ERASED = "user.erased"
+USER_RESTORED = "user.restored"
+
+
+#: Made once: `json.dumps` would make one for each row.
+_written = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+@lru_cache(maxsize=64)
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +60,8 @@ class Record:
     Attributes:
         seq: its place, from 1, without gaps.
         at: in UTC.
-        actor: who did it: ``resolve``, ``library``, ``command line``, ``client key`` or ``admin key``.
+        actor: who did it: ``resolve``, ``library``, ``command line``, ``client key``, ``admin key``, ``chat command`` or
+            ``expiry``.
         action, user_id, details: as in `Change`.
         hash: SHA-256 over the row and the hash before it, in hexadecimal.
     """
@@ -57,19 +78,17 @@ class Record:
 def chained(previous: str, formation_id: str, seq: int, at: datetime, actor: str, change: Change) -> Record:
     """The row that follows a row with the hash ``previous`` (empty for the first)."""
     # One text for one content: sorted keys, no spaces, times with microseconds, as both databases return them.
-    content = json.dumps(
+    content = _written(
         [
             previous,
             formation_id,
             seq,
-            at.astimezone(UTC).isoformat(timespec="microseconds"),
+            _stamp(at),
             actor,
             change.action,
             change.user_id,
             dict(change.details),
-        ],
-        sort_keys=True,
-        separators=(",", ":"),
+        ]
     )
     digest = hashlib.sha256(content.encode()).hexdigest()
     return Record(seq, at, actor, change.action, change.user_id, change.details, digest)

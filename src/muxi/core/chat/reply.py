@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from muxi.core.agents.service import Agents
 from muxi.core.agents.types import Agent
 from muxi.core.chat import prompt
+from muxi.core.chat.commands import Commands
 from muxi.core.chat.store import ExchangeStore
 from muxi.core.chat.types import Answered, Exchange, LoggedMessage, Piece, Reply, Turn
 from muxi.core.clock import Clock
@@ -42,6 +43,8 @@ class Rooms(Protocol):
     memories: Memories
     exchanges: ExchangeStore
     buffer: BufferMemory
+    #: ``None``: nothing that is said is a command.
+    commands: Commands | None
 
     @property
     def clock(self) -> Clock:
@@ -84,7 +87,7 @@ async def reply(rooms: Rooms, turn: Turn) -> Reply:
         ModelError, StorageError: the model or the database failed; nothing was stored.
     """
     _check(turn)
-    before = await _answered_before(rooms, turn)
+    before = await _commanded(rooms, turn) or await _answered_before(rooms, turn)
     if before:
         return before
     vector = await rooms.memories.embed(turn.message)
@@ -102,7 +105,7 @@ async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
         MuxiError: as `reply`.
     """
     _check(turn)
-    before = await _answered_before(rooms, turn)
+    before = await _commanded(rooms, turn) or await _answered_before(rooms, turn)
     if before:
         yield Piece(before.text)
         yield before
@@ -125,6 +128,21 @@ async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
 def _check(turn: Turn) -> None:
     checked_text(turn.message, InvalidMessageError)
     checked_metadata(turn.metadata, InvalidMessageError)
+
+
+async def _commanded(rooms: Rooms, turn: Turn) -> Reply | None:
+    """The answer to a command: the model does not see it, and nothing of it is stored."""
+    if rooms.commands is None or not rooms.commands.hears(turn.message):
+        return None
+    return await step(rooms.embedded, _obey, rooms, rooms.commands, turn)
+
+
+def _obey(rooms: Rooms, commands: Commands, turn: Turn) -> Reply:
+    place = _enter(rooms, turn)
+    text = commands.answer(turn)
+    # Linked just now, it may be another user than the one who came in.
+    user = rooms.identities.find(turn.user) if turn.user is not None else None
+    return Reply(text, user.id if user else place.user_id, place.session.id, new_message_id(), place.agent.id)
 
 
 async def _answered_before(rooms: Rooms, turn: Turn) -> Reply | None:

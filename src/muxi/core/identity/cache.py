@@ -16,15 +16,13 @@ from muxi.core.identity.types import User
 DEFAULT_TTL_S = 3600.0
 #: An entry is at most a few hundred bytes (an identifier has at most 255 characters): some 30 MB when full.
 DEFAULT_ENTRIES = 100_000
-#: How long entries are believed before the store is asked whether any link has changed.
-TRUST_S = 0.05
-
 
 class UserCache:
     """A bounded map from an identifier, as it was passed in, to its user.
 
     Args:
-        version: asks the store for its identity version; called at most once in `TRUST_S`.
+        watch: given what forgets everything, returns what says until when (`time.monotonic`) the entries may be
+            believed; it is asked again after that.
         ttl_s: how long an entry lives, in seconds.
         entries: how many are kept; the oldest go first.
         monotonic: a clock in seconds that never goes back.
@@ -32,28 +30,27 @@ class UserCache:
 
     def __init__(
         self,
-        version: Callable[[], int],
+        watch: Callable[[Callable[[], None]], Callable[[], float]],
         *,
         ttl_s: float = DEFAULT_TTL_S,
         entries: int = DEFAULT_ENTRIES,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ask_version = version
         self._ttl_s = ttl_s
         self._bound = entries
         self._monotonic = monotonic
         self._entries: dict[Hashable, tuple[User, float]] = {}
         self._lock = threading.Lock()
-        self._version = -1
         self._trusted_until = 0.0
         #: Moves at every clearing; what was read before one is not put in after it.
         self.generation = 0
+        self._ask = watch(self.clear)
 
     def get(self, key: Hashable) -> User | None:
         """The user, or ``None`` if it has to be looked up."""
         now = self._monotonic()
         if now >= self._trusted_until:
-            self._revalidate(now)
+            self._trusted_until = self._ask()
         entry = self._entries.get(key)
         if entry is None or now >= entry[1]:
             return None
@@ -78,10 +75,3 @@ class UserCache:
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def _revalidate(self, now: float) -> None:
-        version = self._ask_version()
-        if version != self._version:
-            self.clear()
-            self._version = version
-        self._trusted_until = now + TRUST_S

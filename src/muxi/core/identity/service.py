@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 from muxi.core.clock import Clock
 from muxi.core.identity.cache import DEFAULT_TTL_S, UserCache
-from muxi.core.identity.normal_form import normal_form
+from muxi.core.identity.claims import ATTRACTOR_USERS, Claim, contested, note
+from muxi.core.identity.kinds import TOKEN_START, Kinds
+from muxi.core.identity.owners import let_in, only, owner_of
+from muxi.core.identity.sides import check_reach, conflict, sides_of
 from muxi.core.identity.store import IdentityStore, IdentityWriter
-from muxi.core.identity.types import API_KEY, Identifier, IdentifierInput, LinkedIdentifier, Owner, User
+from muxi.core.identity.types import ANONYMOUS, Identifier, IdentifierInput, LinkedIdentifier, Owner, User
 from muxi.errors import (
     AmbiguousIdentifierError,
     IdentifierConflictError,
     InvalidIdentifierError,
     LastIdentifierError,
+    UnprovenIdentifierError,
     UserNotFoundError,
 )
 from muxi.ids import UserId, is_id, new_merge_id, new_user_id
@@ -32,15 +37,26 @@ class Identities:
         hash_key: the formation's key, under which secrets are hashed.
         clock: the time, in UTC.
         cache_ttl_s: how long a resolved identifier is remembered, in seconds.
+        kinds: what is taken for an identifier, and how many of a type a user may have; the known types if not told.
+        attractor_users: an identifier that more users than these ask for is told of in the audit.
     """
 
     def __init__(
-        self, store: IdentityStore, hash_key: bytes, clock: Clock, *, cache_ttl_s: float = DEFAULT_TTL_S
+        self,
+        store: IdentityStore,
+        hash_key: bytes,
+        clock: Clock,
+        *,
+        cache_ttl_s: float = DEFAULT_TTL_S,
+        kinds: Kinds | None = None,
+        attractor_users: int = ATTRACTOR_USERS,
     ) -> None:
+        self.kinds = kinds or Kinds()
+        self.attractor_users = attractor_users
         self._store = store
         self._hash_key = hash_key
         self._clock = clock
-        self._cache = UserCache(store.version, ttl_s=cache_ttl_s)
+        self._cache = UserCache(store.watch, ttl_s=cache_ttl_s)
 
     def resolve(self, raw: IdentifierInput) -> User:
         """The user this identifier means; one that nobody has is a new user's.
@@ -54,6 +70,7 @@ class Identities:
             InvalidIdentifierError: it cannot be an identifier.
             AmbiguousIdentifierError: without a type it means several users; name one of the types.
             UserNotFoundError: a ``usr_`` id that nobody has. Asking never makes one.
+            UserDisabledError: the user is shut out.
         """
         if type(raw) is not str and not _is_text_pair(raw):
             return self._look_up(raw)
@@ -61,7 +78,8 @@ class Identities:
         if known is None:
             generation = self._cache.generation
             known = self._look_up(raw)
-            self._cache.put(raw, replace(known, new=False) if known.new else known, generation)
+            if not _is_anonymous(raw):
+                self._cache.put(raw, replace(known, new=False) if known.new else known, generation)
         return known
 
     def find(self, raw: IdentifierInput) -> User | None:
@@ -87,6 +105,32 @@ class Identities:
             raise UserNotFoundError("Nobody has this identifier. It makes a user when it first writes.")
         return user
 
+    def require_proven(self, raw: IdentifierInput) -> User:
+        """The user this identifier means, if it is proven to be theirs. A ``usr_`` id is the application's own word.
+
+        Raises:
+            UnprovenIdentifierError: it is known only from having been used: good for continuity, and nothing more.
+            InvalidIdentifierError, AmbiguousIdentifierError, UserNotFoundError: as `get`.
+        """
+        user = self.get(raw)
+        if isinstance(raw, str) and is_id(raw, "usr"):
+            return user
+        identifier = self.normal_form(raw)
+        if not any(one.verified for one in self._store.owners(identifier)):
+            raise UnprovenIdentifierError(f"{identifier.shown!r} is not proven to be the user's. Verify it first.")
+        return user
+
+    def locate(self, raw: IdentifierInput) -> UserId:
+        """The id of the user this identifier means, also if that user is disabled: for administration only.
+
+        Raises:
+            InvalidIdentifierError, AmbiguousIdentifierError, UserNotFoundError: as `get`.
+        """
+        owner = self._seek(raw)
+        if owner is None:
+            raise UserNotFoundError("Nobody has this identifier.")
+        return owner.user.id
+
     def identifiers(self, raw: IdentifierInput) -> list[LinkedIdentifier]:
         """Every identifier of a user, in the order they were linked.
 
@@ -101,6 +145,8 @@ class Identities:
         user: IdentifierInput | None = None,
         *,
         merge: bool = False,
+        verified: bool = False,
+        trusted: bool = True,
         actor: str = LIBRARY,
     ) -> User:
         """Links identifiers to one user: all of them, or none and an error.
@@ -113,24 +159,33 @@ class Identities:
             user: the user to link to, by any identifier or ``usr_`` id.
             merge: make them one user, in the same transaction, if they belong to several: the one named, else the
                 oldest, survives.
+            verified: the caller knows that all of them are the user's: they count as proven.
+            trusted: whether the caller may speak for any user. One who is only a person reaches somebody else's user
+                by what is proven on both sides: ``verified``, and proven before.
             actor: who does it, for the audit.
 
         Raises:
             InvalidIdentifierError: one of them cannot be an identifier, or the list is empty.
-            IdentifierConflictError: some belong to another user, or to several; ``details["identifiers"]`` names them.
+            IdentifierConflictError: some belong to another user, or to several, or are not proven enough;
+                ``details["identifiers"]`` names them.
             AmbiguousIdentifierError: one without a type means several users.
             UserNotFoundError: there is no such ``user``.
+            IdentifierLimitError: the user would have too many of a type.
         """
-        identifiers = [self._linkable(raw) for raw in raws]
+        identifiers = [self.linkable(raw) for raw in raws]
         if not identifiers:
             raise InvalidIdentifierError("No identifiers were given. Pass at least one to link.")
         target = self.get(user) if user is not None else None
         now = self._clock()
-        with self._store.writing(identifiers, actor, now) as writer:
-            owners = {identifier: _owner(writer.owners(identifier), identifier) for identifier in identifiers}
-            sides = _sides(owners, target)
+        with self.noting_disputes(actor) as disputed, self._store.writing(identifiers, actor, now) as writer:
+            found = {identifier: writer.owners(identifier) for identifier in identifiers}
+            owners = {identifier: owner_of(rows, identifier) for identifier, rows in found.items()}
+            disputed += contested(owners, target)
+            sides = sides_of(owners, target)
             if len(sides) > 1 and not merge:
-                raise _conflict(owners, target)
+                raise conflict(owners, target)
+            if not trusted:
+                check_reach(found, target, verified=verified)
             if sides and not writer.lock(side.id for side in sides):
                 raise UserNotFoundError("A user was merged or erased at this moment. Try again.")
             user_id = sides[0].id if sides else new_user_id()
@@ -138,10 +193,16 @@ class Identities:
                 writer.add_user(user_id)
             if len(sides) > 1:
                 writer.merge(new_merge_id(), user_id, [side.id for side in sides[1:]])
+            linked = []
             for place, identifier in enumerate(identifiers):
                 # A microsecond apart: they are listed in the order in which they were given.
-                writer.link(identifier, user_id, now + timedelta(microseconds=place), by="associate")
-        self._forget_if(writer.moved)
+                if writer.link(identifier, user_id, now + timedelta(microseconds=place), by="associate"):
+                    linked.append(identifier)
+                    writer.claim(identifier, user_id, self.attractor_users)
+                if verified:
+                    writer.verify(identifier, user_id, "trusted")
+            self.kinds.check_limits(writer, user_id, writer.identifiers(user_id) if len(sides) > 1 else linked)
+        self.forget_if(writer.moved)
         return replace(self.get(user_id), new=not sides)
 
     def unlink(
@@ -165,10 +226,11 @@ class Identities:
 
         Raises:
             UserNotFoundError: nobody has it, or not this user.
-            LastIdentifierError: it is the user's last one and ``force`` is not set.
+            LastIdentifierError: it is the user's last one, or the last one that is proven, and ``force`` is not set.
             InvalidIdentifierError, AmbiguousIdentifierError: as `resolve`.
         """
-        identifier = self._linkable(raw)
+        # What is nobody's since it was linked must not stay somebody's.
+        identifier = self.linkable(raw, refuse=False)
         named = self.get(user).id if user is not None else None
         with self._store.writing([identifier], actor, self._clock()) as writer:
             found = writer.owners(identifier)
@@ -176,13 +238,10 @@ class Identities:
             if owner is None or named not in (None, owner):
                 raise UserNotFoundError(f"{identifier.shown!r} is not linked to this user. Nothing was changed.")
             writer.lock([owner])
-            if len(writer.identifiers(owner)) == 1 and not force:
-                raise LastIdentifierError(
-                    f"{identifier.shown!r} is the user's last identifier: without it nobody reaches the user. "
-                    "Link another one first, or say force."
-                )
+            if not force:
+                _check_more_are_left(identifier, found[0].verified, writer.identifiers(owner))
             self._unlink_found(writer, identifier, owner, found)
-        self._forget_if(writer.moved)
+        self.forget_if(writer.moved)
         return self.get(owner)
 
     def normal_form(self, raw: IdentifierInput) -> Identifier:
@@ -191,7 +250,26 @@ class Identities:
         Raises:
             InvalidIdentifierError: it cannot be an identifier.
         """
-        return normal_form(raw, self._hash_key)
+        return self.kinds.normal_form(raw, self._hash_key)
+
+    def note_claims(self, claims: Sequence[Claim], actor: str = LIBRARY) -> None:
+        """Remembers which users asked for which identifiers, whether or not they get them.
+
+        An identifier that more than ``attractor_users`` have asked for is told of in the audit, once.
+        """
+        if claims:
+            with self._store.writing([identifier for identifier, _ in claims], actor, self._clock()) as writer:
+                note(writer, claims, self.attractor_users)
+
+    @contextmanager
+    def noting_disputes(self, actor: str) -> Iterator[list[Claim]]:
+        """Claims that are put into the list outlive a conflict, which takes back everything else."""
+        claims: list[Claim] = []
+        try:
+            yield claims
+        except IdentifierConflictError:
+            self.note_claims(claims, actor)
+            raise
 
     @property
     def cached(self) -> int:
@@ -205,43 +283,50 @@ class Identities:
     def _look_up(self, raw: IdentifierInput) -> User:
         return self._find(raw) or self._first_contact(self.normal_form(raw))
 
-    def _forget_if(self, moved: bool) -> None:
+    def forget_if(self, moved: bool) -> None:
+        """Forgets what identifiers meant, if a link that existed has changed its meaning."""
         if moved:
             self._cache.clear()
 
     def _find(self, raw: IdentifierInput) -> User | None:
+        return let_in(self._seek(raw))
+
+    def _seek(self, raw: IdentifierInput) -> Owner | None:
+        """Also of a user who is shut out."""
         if isinstance(raw, str) and is_id(raw, "usr"):
-            user = self._store.user(UserId(raw))
-            if user is None:
+            owner = self._store.by_id(UserId(raw))
+            if owner is None:
                 raise UserNotFoundError(f"There is no user {raw}.")
-            return user
+            return owner
         identifier = self.normal_form(raw)
-        return _owner(self._store.owners(identifier), identifier)
+        if identifier.type == ANONYMOUS:
+            return self._store.anonymous(identifier, self._clock())
+        return only(self._store.owners(identifier), identifier)
 
     def _first_contact(self, identifier: Identifier) -> User:
-        """Rule 3: within the transaction nobody else decides about this value, so who comes second finds the first."""
+        """Rule 3: the store lets nobody else decide about this value meanwhile, so who comes second finds the first."""
         if identifier.type == "" and is_id(identifier.value, "usr"):
             raise UserNotFoundError(f"There is no user {identifier.value}.")
-        now = self._clock()
-        with self._store.writing([identifier], "resolve", now) as writer:
-            owner = _owner(writer.owners(identifier), identifier)
-            if owner is None:
-                user_id = new_user_id()
-                writer.add_user(user_id)
-                writer.link(identifier, user_id, now, by="resolve")
-                return User(user_id, now, new=True)
-        return owner
+        if identifier.type == ANONYMOUS:
+            raise UserNotFoundError("This anonymous token means nobody, or has ended. Ask for a new one.")
+        user_id, now = new_user_id(), self._clock()
+        owner = owner_of(self._store.first_contact(identifier, user_id, now), identifier)
+        return owner or User(user_id, now, new=True)
 
-    def _linkable(self, raw: IdentifierInput) -> Identifier:
-        identifier = self.normal_form(raw)
+    def linkable(self, raw: IdentifierInput, *, refuse: bool = True) -> Identifier:
+        """The normal form of what is to be linked: anything but a ``usr_`` id.
+
+        Raises:
+            InvalidIdentifierError: it cannot be linked.
+        """
+        identifier = self.kinds.normal_form(raw, self._hash_key, refuse=refuse)
         if identifier.type in ("", "internal") and is_id(identifier.value, "usr"):
             raise InvalidIdentifierError(
                 f"{identifier.value} is a user's own id and cannot be linked. Pass it as the user."
             )
         return identifier
 
-    @staticmethod
-    def _unlink_found(writer: IdentityWriter, identifier: Identifier, owner: UserId, found: list[Owner]) -> None:
+    def _unlink_found(self, writer: IdentityWriter, identifier: Identifier, owner: UserId, found: list[Owner]) -> None:
         """Removes the very row that was found: an untyped look-up may have found a typed one, and the reverse."""
         if len(found) > 1:
             types = sorted(one.type for one in found)
@@ -249,43 +334,33 @@ class Identities:
                 f"{identifier.shown!r} is linked under each of the types {types}. Name one of them.", types=types
             )
         linked_as = found[0].type
-        value = identifier.hashed if linked_as == API_KEY else identifier.value
+        value = identifier.hashed if linked_as in self.kinds.secret_types else identifier.value
         writer.unlink(replace(identifier, value=value, type=linked_as), owner)
 
 
-def _owner(found: list[Owner], identifier: Identifier) -> User | None:
-    if not found:
-        return None
-    if len(found) == 1 or len({one.user.id for one in found}) == 1:
-        return found[0].user
-    types = sorted(one.type for one in found)
-    raise AmbiguousIdentifierError(
-        f"{identifier.shown!r} is a different user under each of the types {types}. Name one of them.", types=types
-    )
-
-
-def _sides(owners: Mapping[Identifier, User | None], target: User | None) -> list[User]:
-    """The users concerned: the one named, else the oldest, first."""
-    found = {owner.id: owner for owner in owners.values() if owner is not None}
-    if target is not None:
-        found[target.id] = target
-    return sorted(found.values(), key=lambda user: (target is None or user.id != target.id, user.created_at, user.id))
-
-
-def _conflict(owners: Mapping[Identifier, User | None], target: User | None) -> IdentifierConflictError:
-    clashing = {i.shown: owner.id for i, owner in owners.items() if owner and (not target or owner.id != target.id)}
-    return IdentifierConflictError(
-        f"{', '.join(map(repr, clashing))} {'belongs' if len(clashing) == 1 else 'belong'} to "
-        f"{'another user' if target else 'several users'}. "
-        "Nothing was linked. Unlink them first, leave them out, or merge the users.",
-        identifiers=list(clashing),
-        owners=sorted(set(clashing.values())),
-    )
+def _check_more_are_left(identifier: Identifier, proven: bool, held: Sequence[LinkedIdentifier]) -> None:
+    if len(held) == 1:
+        raise LastIdentifierError(
+            f"{identifier.shown!r} is the user's last identifier: without it nobody reaches the user. "
+            "Link another one first, or say force."
+        )
+    if proven and sum(one.verified_at is not None for one in held) == 1:
+        raise LastIdentifierError(
+            f"{identifier.shown!r} is the user's last identifier that is proven: what is left is good for being "
+            "recognised only. Verify another one first, or say force."
+        )
 
 
 def _owner_id(found: list[Owner], identifier: Identifier) -> UserId | None:
-    owner = _owner(found, identifier)
+    owner = owner_of(found, identifier)
     return owner.id if owner else None
+
+
+def _is_anonymous(raw: object) -> bool:
+    """Whether it may be an anonymous token, which ends by itself and so is not remembered."""
+    if type(raw) is tuple:
+        return str(raw[1]).strip().lower() == ANONYMOUS
+    return type(raw) is str and raw.startswith(TOKEN_START)
 
 
 def _is_text_pair(raw: object) -> bool:

@@ -14,6 +14,7 @@ IdentifierInput = str | int | tuple[str | int, str | None] | Mapping[str, str | 
 
 EMAIL = "email"
 API_KEY = "api_key"
+ANONYMOUS = "anonymous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class LinkedIdentifier:
         value: the normal form, as stored.
         shown: as it was written; a secret is masked.
         linked_at: in UTC.
-        linked_by: ``"resolve"`` (first contact) or ``"associate"``.
+        linked_by: ``"resolve"`` (first contact), ``"associate"``, ``"import"``, ``"anonymous"``, ``"sign_in"``, or the
+            proof: ``"code"``, ``"link_token"``, ``"id_token"``.
         verified_at: when the user proved that it is theirs; ``None`` until then.
     """
 
@@ -128,3 +130,80 @@ class MergePreview:
 
     survivor_id: UserId
     holdings: Mapping[UserId, Holdings]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A one-time code, to be delivered where only its owner reads it.
+
+    Attributes:
+        code: ``XXXX-XXXXXX``; nothing else knows it, and it is shown this once.
+        expires_at: in UTC.
+        identifier: what it proves, for display; ``None`` if it links whichever identifier it comes back from.
+    """
+
+    code: str
+    expires_at: datetime
+    identifier: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkToken:
+    """A signed token of one identifier: whoever brings it has read what is sent there.
+
+    Attributes:
+        token: fits into a link; works once.
+        expires_at: in UTC.
+    """
+
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymousUser:
+    """A visitor who is nobody yet, but has a memory of their own.
+
+    Attributes:
+        user_id: their user.
+        token: an identifier of type ``anonymous`` that finds them again; kept by the visitor only.
+        expires_at: when the token ends, in UTC.
+    """
+
+    user_id: UserId
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserSummary:
+    """One line of a list of users.
+
+    Attributes:
+        id: the canonical user's.
+        created_at: in UTC.
+        disabled_at: when it was shut out; ``None`` if it is not.
+        identifiers: as `Identities.identifiers` lists them; secrets masked.
+        last_at: when something was last said in one of its conversations; ``None`` if nothing was.
+    """
+
+    id: UserId
+    created_at: datetime
+    disabled_at: datetime | None
+    identifiers: tuple[LinkedIdentifier, ...]
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserDetails:
+    """Everything about a user but the contents.
+
+    Attributes:
+        summary: as in the list.
+        holdings: what it has, counted.
+        merges: those that made it what it is, and those that were undone; newest first.
+    """
+
+    summary: UserSummary
+    holdings: Holdings
+    merges: tuple[Merge, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from muxi.core.memory.recall import MemoryIndex
@@ -74,6 +75,13 @@ class IndexCache:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def forget(self, user_ids: Iterable[UserId]) -> None:
+        """Forgets the indexes of these users."""
+        with self._lock:
+            for user_id in user_ids:
+                entry = self._entries.pop(user_id, None)
+                self._nbytes -= entry.nbytes if entry else 0
 
     def clear(self) -> None:
         """Forgets every index."""

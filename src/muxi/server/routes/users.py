@@ -1,15 +1,16 @@
-"""Users: whom an identifier means."""
+"""Users: whom an identifier means, and users as things."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 
 from muxi.core.formation import Formation
 from muxi.core.threads import in_thread
-from muxi.errors import UserNotFoundError
-from muxi.ids import is_id
-from muxi.server.caller import Calling
-from muxi.server.schemas.identifiers import IdentifierOut, ResolvedUser, ResolveRequest, UserOut
+from muxi.server.caller import AdminCalling, Caller, Calling
+from muxi.server.schemas.identifiers import ResolvedUser, ResolveRequest, UserOut
+from muxi.server.schemas.users import Expired, UserDetailsOut, UserPage, UserSummaryOut
+from muxi.server.shown import looked_up, user_id_of
 
 router = APIRouter(prefix="/users", tags=["users"])
 
@@ -22,15 +23,53 @@ async def resolve_user(caller: Calling, body: ResolveRequest) -> ResolvedUser:
     return ResolvedUser(muxi_user_id=user.id, created=user.new, created_at=user.created_at)
 
 
+@router.get("")
+async def list_users(
+    caller: AdminCalling, search: str = "", disabled: bool | None = None, cursor: str | None = None, limit: int = 50
+) -> UserPage:
+    """Users, newest first: all, or those with an identifier that begins like `search`."""
+    return await in_thread(_page, caller.formation, search, disabled, cursor, limit)
+
+
 @router.get("/{user_id}")
 async def get_user(caller: Calling, user_id: str) -> UserOut:
     """A user by ``usr_`` id, with every identifier."""
-    return await in_thread(_user, caller.formation, user_id)
+    return await in_thread(looked_up, caller, user_id_of(user_id))
 
 
-def _user(formation: Formation, user_id: str) -> UserOut:
-    if not is_id(user_id, "usr"):
-        raise UserNotFoundError(f"There is no user {user_id[:64]!r}.")
-    user = formation.identities.get(user_id)
-    linked = [IdentifierOut.of(one) for one in formation.identities.identifiers(user.id)]
-    return UserOut(muxi_user_id=user.id, created_at=user.created_at, identifiers=linked)
+@router.get("/{user_id}/details")
+async def show_user(caller: AdminCalling, user_id: str) -> UserDetailsOut:
+    """A user, also a disabled one, with what they have and their merges."""
+    details = await in_thread(caller.formation.users.show, user_id_of(user_id))
+    return UserDetailsOut.of_details(details)
+
+
+@router.post("/{user_id}/disable")
+async def disable_user(caller: AdminCalling, user_id: str) -> UserSummaryOut:
+    """Shuts a user out, at once and in every process: nothing of them is read or written."""
+    return await in_thread(_disable, caller, user_id)
+
+
+@router.post("/{user_id}/enable")
+async def enable_user(caller: AdminCalling, user_id: str) -> UserSummaryOut:
+    """Lets a user in again."""
+    return await in_thread(_enable, caller, user_id)
+
+
+@router.post("/expire")
+async def expire_anonymous(caller: AdminCalling) -> Expired:
+    """Erases visitors whose token has ended and who never signed in, with all they said."""
+    return Expired(erased=await run_in_threadpool(caller.formation.anonymous.expire_anonymous))
+
+
+def _page(formation: Formation, search: str, disabled: bool | None, cursor: str | None, limit: int) -> UserPage:
+    page = formation.users.list(search, disabled=disabled, cursor=cursor, limit=limit)
+    return UserPage(users=[UserSummaryOut.of(one) for one in page.items], next_cursor=page.next_cursor)
+
+
+def _disable(caller: Caller, user_id: str) -> UserSummaryOut:
+    return UserSummaryOut.of(caller.formation.users.disable(user_id_of(user_id), actor=caller.actor))
+
+
+def _enable(caller: Caller, user_id: str) -> UserSummaryOut:
+    return UserSummaryOut.of(caller.formation.users.enable(user_id_of(user_id), actor=caller.actor))

@@ -82,6 +82,7 @@ class AssociateRequest(Request):
     identifiers: list[IdentifierIn] = Field(max_length=100)
     user_id: IdentifierIn | None = None
     merge: StrictBool = Field(False, description="Make them one user if they belong to several: with the admin key.")
+    verified: StrictBool = Field(False, description="You have made sure that they are the user's: with the admin key.")
 
 
 class Associated(UserIdentifiers):

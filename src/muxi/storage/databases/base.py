@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -23,11 +24,41 @@ class Database(Protocol):
         that does. How many rows they changed is then not known.
         """
 
+    def snapshot(self) -> AbstractContextManager[Any]:
+        """A connection on which all reads see one moment, as long as the context lasts."""
+
+    def stream(self, conn: Any, query: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query in a snapshot, few at a time: memory does not grow with their number."""
+
     def lock_migrations(self, conn: Any) -> None:
         """Only one process migrates at a time, until the transaction ends."""
 
     def lock_values(self, conn: Any, formation_id: str, values: list[str]) -> None:
         """Only one writer decides about these identifier values at a time, until the transaction ends."""
+
+    def keep_user(self, conn: Any, formation_id: str, user_id: str) -> None:
+        """A user cannot be erased until the transaction ends. The first lock of who writes what is theirs.
+
+        Raises:
+            UserNotFoundError: it was erased already. (Where this is not seen here, the first write raises it.)
+        """
+
+    def hold_users(self, conn: Any, formation_id: str, canonical_id: str) -> list[str]:
+        """A canonical user and those merged into it, in order, none of whom anybody else can write to or refer to
+        until the transaction ends. Empty: there is no such canonical user."""
+
+    def announce(self, conn: Any, formation_id: str) -> None:
+        """Tells whoever subscribed, in any process, when the transaction commits."""
+
+    def subscribe(self, formation_id: str, call: Callable[[], None]) -> None:
+        """Has ``call`` called, in a thread of the database's, whenever something is announced about a formation."""
+
+    @property
+    def heard_until(self) -> float:
+        """Up to when (`time.monotonic`) no announcement can have been missed; in the past if nobody listens."""
+
+    def change_marker(self, conn: Any) -> object | None:
+        """Equal to an earlier one of the same thread: nothing was written since, by anybody. ``None``: not known."""
 
     def ping(self) -> None:
         """Raises `StorageError` if the database does not answer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -14,6 +14,7 @@ from psycopg.types.json import JsonbDumper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from muxi.errors import (
+    MuxiError,
     SettingsError,
     StorageBusyError,
     StorageConflictError,
@@ -22,10 +23,13 @@ from muxi.errors import (
     StorageFullError,
     StorageReadOnlyError,
     StorageUnavailableError,
+    UserNotFoundError,
 )
+from muxi.storage.databases.postgres_listener import CHANNEL, Listener
 
 POOL_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5
+STREAMED_ROWS = 1000
 # Any number will do as long as every process takes the same one.
 MIGRATION_LOCK = 0x6D757869
 
@@ -49,6 +53,7 @@ class PostgresDatabase:
             configure=_configure,
             open=False,
         )
+        self._listener = Listener(url, CONNECT_TIMEOUT_S)
         with self._translated():
             # One plain connection first: the pool would hide why it cannot connect.
             psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S).close()
@@ -80,12 +85,69 @@ class PostgresDatabase:
             (formation_id, sorted(set(values))),
         )
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection on which all reads see one moment, as long as the context lasts."""
+        with self._translated(), self._pool.connection() as conn, conn.transaction():
+            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield conn
+
+    def stream(self, conn: Connection, query: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, fetched a thousand at a time."""
+        with conn.cursor("muxi_stream") as cursor:
+            cursor.itersize = STREAMED_ROWS
+            cursor.execute(query, parameters)
+            yield from cursor
+
+    def keep_user(self, conn: Connection, formation_id: str, user_id: str) -> None:
+        """Waits for who erases the user; who wants to erase it waits for the end of this transaction."""
+        kept = conn.execute(
+            "SELECT 1 FROM users WHERE formation_id = %s AND id = %s FOR KEY SHARE", (formation_id, user_id)
+        )
+        if kept.fetchone() is None:
+            raise UserNotFoundError("This user was erased at this moment. Nothing was stored.")
+
+    def hold_users(self, conn: Connection, formation_id: str, canonical_id: str) -> list[str]:
+        """Waits for everybody who writes what is theirs, and makes those who come later wait.
+
+        The canonical user first: while it is held, nobody is merged into it or split from it.
+        """
+        held = conn.execute(
+            "SELECT id FROM users WHERE formation_id = %s AND id = %s AND canonical_id = id FOR UPDATE",
+            (formation_id, canonical_id),
+        )
+        if held.fetchone() is None:
+            return []
+        group = conn.execute(
+            "SELECT id FROM users WHERE formation_id = %s AND canonical_id = %s ORDER BY id FOR UPDATE",
+            (formation_id, canonical_id),
+        )
+        return [row[0] for row in group]
+
+    def announce(self, conn: Connection, formation_id: str) -> None:
+        """A notice, which Postgres sends when the transaction commits."""
+        conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, formation_id))
+
+    def subscribe(self, formation_id: str, call: Callable[[], None]) -> None:
+        """As `Listener.subscribe`."""
+        self._listener.subscribe(formation_id, call)
+
+    @property
+    def heard_until(self) -> float:
+        """As `Listener.heard_until`."""
+        return self._listener.heard_until
+
+    def change_marker(self, conn: Connection) -> object | None:
+        """Not known."""
+        return None
+
     def ping(self) -> None:
         """Raises `StorageUnavailableError` if the server does not answer."""
         with self.connection() as conn:
             conn.execute("SELECT 1")
 
     def close(self) -> None:
+        self._listener.close()
         self._pool.close()
 
     @contextmanager
@@ -123,7 +185,7 @@ def _shown(url: str) -> str:
     return f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
 
 
-def _translate(error: Exception, shown: str) -> StorageError:
+def _translate(error: Exception, shown: str) -> MuxiError:
     match error:
         case pg.ReadOnlySqlTransaction() | pg.InsufficientPrivilege():
             return StorageReadOnlyError(f"Postgres at {shown} refused to write: read-only, or no privilege.")
@@ -135,6 +197,9 @@ def _translate(error: Exception, shown: str) -> StorageError:
             return StorageBusyError(f"Postgres at {shown} is busy with the same rows. Try again.")
         case pg.UniqueViolation():
             return StorageConflictError("Somebody else has stored this at the same moment. Look again.")
+        case pg.ForeignKeyViolation():
+            # Rows refer to users and to what users have: only an erasure takes those away.
+            return UserNotFoundError("This user was erased at this moment. Nothing was stored.")
         case PoolTimeout():
             return StorageBusyError(f"No connection to Postgres at {shown} came free in {POOL_TIMEOUT_S:g} s.")
         case psycopg.OperationalError() | psycopg.InterfaceError():

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Self
 from aiosql.adapters.generic import GenericAdapter
 
 from muxi.errors import (
+    MuxiError,
     StorageBusyError,
     StorageConflictError,
     StorageCorruptError,
@@ -22,12 +23,14 @@ from muxi.errors import (
     StorageFullError,
     StorageReadOnlyError,
     StorageUnavailableError,
+    UserNotFoundError,
 )
 
 BUSY_TIMEOUT_S = 10.0
+_GROUP = "SELECT id FROM users WHERE formation_id = ? AND canonical_id = ? ORDER BY id"
 
-# A converter sees bytes and the declared type's name; registered once for the process, used only by
-# connections that ask for declared types.
+# A converter sees bytes; registered once for the process, used only by connections that ask for it, for columns of a
+# declared type of this name, and for expressions whose name ends with it in brackets.
 sqlite3.register_converter("timestamptz", lambda raw: datetime.fromisoformat(raw.decode()))
 sqlite3.register_converter("jsonb", lambda raw: json.loads(raw))
 
@@ -49,6 +52,10 @@ class _Cursor(sqlite3.Cursor):
             # Most values are text and pass as they are: a call for each would cost as much as the look-up's own work.
             parameters = {name: value if type(value) is str else _stored(value) for name, value in parameters.items()}
         return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any]) -> Self:
+        stored = ({name: _stored(value) for name, value in row.items()} for row in parameters)
+        return super().executemany(sql, stored)
 
 
 class _Adapter(GenericAdapter):
@@ -122,6 +129,43 @@ class SqliteDatabase:
     def lock_values(self, conn: Any, formation_id: str, values: list[str]) -> None:
         """The write transaction is the lock."""
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A connection on which all reads see one moment; in WAL mode nobody waits for it."""
+        with translated(self.path):
+            conn = self.connect()
+            conn.execute("BEGIN")
+            try:
+                yield conn
+            finally:
+                conn.execute("ROLLBACK")
+
+    def stream(self, conn: Any, query: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, read as they are asked for."""
+        return iter(conn.execute(query, parameters))
+
+    def keep_user(self, conn: Any, formation_id: str, user_id: str) -> None:
+        """The write transaction is the lock."""
+
+    def hold_users(self, conn: Any, formation_id: str, canonical_id: str) -> list[str]:
+        """The write transaction is the lock."""
+        return [row[0] for row in conn.execute(_GROUP, (formation_id, canonical_id))]
+
+    def announce(self, conn: Any, formation_id: str) -> None:
+        """Nobody listens: `change_marker` is as quick."""
+
+    def subscribe(self, formation_id: str, call: Callable[[], None]) -> None:
+        """Nothing is announced."""
+
+    @property
+    def heard_until(self) -> float:
+        """Always in the past."""
+        return 0.0
+
+    def change_marker(self, conn: sqlite3.Connection) -> object | None:
+        """What other connections have committed moves the first number, what this one has written the second."""
+        return conn.execute("PRAGMA data_version").fetchone()[0], conn.total_changes
+
     def ping(self) -> None:
         """Raises `StorageError` if the file cannot be read."""
         with self.connection() as conn:
@@ -142,7 +186,7 @@ class SqliteDatabase:
                 self.path,
                 timeout=BUSY_TIMEOUT_S,
                 isolation_level=None,
-                detect_types=sqlite3.PARSE_DECLTYPES,
+                detect_types=sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES,
                 check_same_thread=False,  # closed by the thread that closes the store
                 cached_statements=256,
             )
@@ -163,7 +207,7 @@ def translated(path: Path) -> Iterator[None]:
         raise _translate(error, path) from error
 
 
-def _translate(error: sqlite3.Error, path: Path) -> StorageError:
+def _translate(error: sqlite3.Error, path: Path) -> MuxiError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     match code:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -172,6 +216,9 @@ def _translate(error: sqlite3.Error, path: Path) -> StorageError:
             return StorageReadOnlyError(f"{path} cannot be written. Give this process write access to file and folder.")
         case sqlite3.SQLITE_CONSTRAINT if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
             return StorageConflictError("Somebody else has stored this at the same moment. Look again.")
+        case sqlite3.SQLITE_CONSTRAINT if isinstance(error, sqlite3.IntegrityError) and "FOREIGN KEY" in str(error):
+            # Rows refer to users and to what users have: only an erasure takes those away.
+            return UserNotFoundError("This user was erased at this moment. Nothing was stored.")
         case sqlite3.SQLITE_FULL:
             return StorageFullError(f"The disk that holds {path} is full. Nothing was stored; free some space.")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:

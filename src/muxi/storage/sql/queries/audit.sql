@@ -28,7 +28,7 @@ LIMIT :limit;
 SELECT seq, at, actor, action, user_id, details, hash FROM audit
 WHERE formation_id = :formation_id AND seq < :before
   AND (:action = '' OR action = :action)
-  AND (:user_id = '' OR user_id IN (
+  AND (:user_id = '' OR user_id = :user_id OR user_id IN (
     SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id))
 ORDER BY seq DESC
 LIMIT :limit;

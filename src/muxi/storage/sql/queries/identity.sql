@@ -3,10 +3,12 @@
 -- name: find_value
 -- Under every type: which of them is meant is decided by who reads. On SQLite this takes two thirds of the time of a
 -- query that decides, and the survivor of a merge is looked for only where there was one.
+-- SQLite knows the type of a column but not of an expression: its name tells it.
 SELECT
     u.canonical_id,
     CASE WHEN u.canonical_id = u.id THEN u.created_at ELSE (
-        SELECT c.created_at FROM users c WHERE c.formation_id = :formation_id AND c.id = u.canonical_id) END,
+        SELECT c.created_at FROM users c WHERE c.formation_id = :formation_id AND c.id = u.canonical_id) END
+        AS "created_at [timestamptz]",
     i.type,
     i.verified_at IS NOT NULL,
     CASE WHEN u.canonical_id = u.id THEN u.disabled_at ELSE (
@@ -21,11 +23,11 @@ SELECT c.id, c.created_at, i.type, i.verified_at IS NOT NULL, c.disabled_at
 FROM identifiers i
 JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
 JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
-WHERE i.formation_id = :formation_id AND i.value IN (:value, :hashed) AND (i.value = :value OR i.type = 'api_key');
+WHERE i.formation_id = :formation_id AND i.value IN (:value, :hashed);
 
 -- name: find_user^
 -- An id given out before a merge keeps working: it means the surviving user.
-SELECT c.id, c.created_at
+SELECT c.id, c.created_at, c.disabled_at
 FROM users u
 JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
 WHERE u.formation_id = :formation_id AND u.id = :user_id;
@@ -45,10 +47,10 @@ RETURNING EXISTS (
     WHERE o.formation_id = :formation_id AND o.value = :value AND o.type <> :type);
 
 -- name: identifiers_of
+-- CROSS JOIN: SQLite keeps its order, which is from the user to what is theirs.
 SELECT i.type, i.value, i.shown, i.linked_at, i.linked_by, i.verified_at
-FROM identifiers i
-JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
-WHERE i.formation_id = :formation_id AND u.canonical_id = :user_id
+FROM users u CROSS JOIN identifiers i
+WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id AND i.formation_id = :formation_id AND i.user_id = u.id
 ORDER BY i.linked_at, i.shown, i.type;
 
 -- name: remove_identifier$
@@ -68,3 +70,10 @@ SELECT identity_version FROM formations WHERE id = :formation_id;
 
 -- name: move_identity_version!
 UPDATE formations SET identity_version = identity_version + 1 WHERE id = :formation_id;
+
+-- name: verify_identifier$
+-- No row: the user has none, or it is proven already.
+UPDATE identifiers SET verified_at = :at, verified_by = :by
+WHERE formation_id = :formation_id AND value = :value AND type = :type AND verified_at IS NULL
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+RETURNING value;

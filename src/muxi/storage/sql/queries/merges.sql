@@ -53,13 +53,17 @@ ORDER BY g.merged_at DESC, g.id DESC
 LIMIT 1;
 
 -- name: holdings^
--- What a user holds, counted.
+-- What a user holds, counted. CROSS JOIN: SQLite keeps its order, which is from the user to what is theirs.
 SELECT
-    (SELECT count(*) FROM identifiers i JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
-     WHERE i.formation_id = :formation_id AND u.canonical_id = :user_id),
-    (SELECT count(*) FROM sessions s JOIN users u ON u.formation_id = s.formation_id AND u.id = s.user_id
-     WHERE s.formation_id = :formation_id AND u.canonical_id = :user_id),
-    (SELECT count(*) FROM messages m JOIN users u ON u.formation_id = m.formation_id AND u.id = m.user_id
-     WHERE m.formation_id = :formation_id AND u.canonical_id = :user_id),
-    (SELECT count(*) FROM memories m JOIN users u ON u.formation_id = m.formation_id AND u.id = m.user_id
-     WHERE m.formation_id = :formation_id AND u.canonical_id = :user_id);
+    (SELECT count(*) FROM users u CROSS JOIN identifiers i
+     WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id
+       AND i.formation_id = :formation_id AND i.user_id = u.id),
+    (SELECT count(*) FROM users u CROSS JOIN sessions s
+     WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id
+       AND s.formation_id = :formation_id AND s.user_id = u.id),
+    (SELECT count(*) FROM users u CROSS JOIN messages m
+     WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id
+       AND m.formation_id = :formation_id AND m.user_id = u.id),
+    (SELECT count(*) FROM users u CROSS JOIN memories m
+     WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id
+       AND m.formation_id = :formation_id AND m.user_id = u.id);

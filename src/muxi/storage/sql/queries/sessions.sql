@@ -1,4 +1,7 @@
 -- Sessions: conversations, their message log, and the buffer, which is a window on the log.
+--
+-- Where the user's index is meant, the formation is compared as formation_id || '': SQLite would take the front of the
+-- primary key instead, and read the whole formation. CROSS JOIN keeps the order of a join there.
 
 -- name: find_session^
 SELECT s.id, s.user_id, s.name, s.channel, s.started_at, s.last_at, s.next_seq - 1
@@ -19,6 +22,11 @@ WHERE s.formation_id = :formation_id AND s.key = :key
   AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
 ORDER BY s.last_at DESC
 LIMIT 1;
+
+-- name: find_own_session^
+SELECT id, user_id, name, channel, started_at, last_at, next_seq - 1
+FROM sessions
+WHERE formation_id = :formation_id AND user_id = :user_id AND key = :key;
 
 -- name: session_and_buffer
 -- A turn's session and what was said last in it, in one statement: a row a message, or one without.
@@ -51,7 +59,7 @@ ON CONFLICT DO NOTHING;
 -- Newest first; the cursor is the last row's (last_at, id). One whose first turn failed holds nothing yet.
 SELECT s.id, s.user_id, s.name, s.channel, s.started_at, s.last_at, s.next_seq - 1
 FROM sessions s
-WHERE s.formation_id = :formation_id
+WHERE s.formation_id || '' = :formation_id
   AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
   AND s.next_seq > 1
   AND (s.last_at < :before_at OR (s.last_at = :before_at AND s.id < :before_id))
@@ -91,22 +99,22 @@ LIMIT :limit;
 -- name: windows_of
 -- The searchable window of each of a user's sessions, with the vectors of what became a memory
 -- (a message's memory has the message's own id behind another prefix).
-SELECT m.id, m.session_id, m.seq, m.role, m.text, m.agent_id, m.metadata, m.created_at, s.channel, v.embedding
-FROM sessions s
-JOIN messages m ON m.formation_id = s.formation_id AND m.session_id = s.id AND m.seq >= s.next_seq - :size
-LEFT JOIN memories v ON v.formation_id = m.formation_id AND v.id = 'mem_' || substr(m.id, 5)
-WHERE s.formation_id = :formation_id
+SELECT m.id, m.session_id, m.seq, m.role, m.text, m.agent_id, m.metadata, m.created_at, s.channel, (
+    SELECT v.embedding FROM memories v WHERE v.formation_id = :formation_id AND v.id = 'mem_' || substr(m.id, 5))
+FROM sessions s CROSS JOIN messages m
+WHERE s.formation_id || '' = :formation_id
   AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+  AND m.formation_id = :formation_id AND m.session_id = s.id AND m.seq >= s.next_seq - :size
   AND NOT EXISTS (
     SELECT 1 FROM buffer_clears c
     WHERE c.formation_id = :formation_id AND c.session_id = m.session_id
       AND c.agent_id IN ('', m.agent_id) AND c.through_seq >= m.seq);
 
 -- name: windows_without_user
-SELECT m.id, m.session_id, m.seq, m.role, m.text, m.agent_id, m.metadata, m.created_at, s.channel, v.embedding
+SELECT m.id, m.session_id, m.seq, m.role, m.text, m.agent_id, m.metadata, m.created_at, s.channel, (
+    SELECT v.embedding FROM memories v WHERE v.formation_id = :formation_id AND v.id = 'mem_' || substr(m.id, 5))
 FROM sessions s
 JOIN messages m ON m.formation_id = s.formation_id AND m.session_id = s.id AND m.seq >= s.next_seq - :size
-LEFT JOIN memories v ON v.formation_id = m.formation_id AND v.id = 'mem_' || substr(m.id, 5)
 WHERE s.formation_id = :formation_id AND s.user_id IS NULL
   AND NOT EXISTS (
     SELECT 1 FROM buffer_clears c
@@ -118,7 +126,7 @@ WHERE s.formation_id = :formation_id AND s.user_id IS NULL
 INSERT INTO buffer_clears (formation_id, session_id, agent_id, through_seq)
 SELECT s.formation_id, s.id, :agent_id, s.next_seq - 1
 FROM sessions s
-WHERE s.formation_id = :formation_id
+WHERE s.formation_id || '' = :formation_id
   AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
 ON CONFLICT (formation_id, session_id, agent_id) DO UPDATE SET through_seq = excluded.through_seq;
 
@@ -132,7 +140,9 @@ ON CONFLICT (formation_id, session_id, agent_id) DO UPDATE SET through_seq = exc
 -- name: answered^
 -- The exchange that a request of this key stored: its message and the answer after it.
 SELECT a.session_id, a.id, a.text, a.agent_id, q.text
-FROM messages q
-JOIN messages a ON a.formation_id = q.formation_id AND a.session_id = q.session_id AND a.seq = q.seq + 1
-WHERE q.formation_id = :formation_id AND q.request_key = :request_key
-  AND q.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+FROM (
+    SELECT o.session_id, o.seq, o.text FROM messages o
+    WHERE o.formation_id = :formation_id AND o.request_key = :request_key
+      AND o.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+    LIMIT 1) q
+LEFT JOIN messages a ON a.formation_id = :formation_id AND a.session_id = q.session_id AND a.seq = q.seq + 1;

@@ -1,0 +1,328 @@
+"""Linking many users' identifiers at once: groups of them, or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from muxi.core.clock import Clock
+from muxi.core.identity.bulk_plan import INTERNAL, Plan, all_of
+from muxi.core.identity.bulk_store import BulkReader, BulkStore, BulkWriter, Prepared
+from muxi.core.identity.bulk_types import MOST_CONFLICTS, BulkResult, Conflict, Group
+from muxi.core.identity.import_file import BadLineError, ImportFile, opened
+from muxi.core.identity.service import LIBRARY, Identities
+from muxi.core.identity.types import Identifier, IdentifierInput
+from muxi.errors import ConflictError, InvalidIdentifierError, InvalidImportError, MuxiError, StorageConflictError
+from muxi.ids import UserId, is_id
+
+#: How many identifier values one transaction decides about. Postgres holds a lock for each, of some 8,000 in all;
+#: fewer would cost more time each, more would keep others waiting for longer.
+CHUNK = 2000
+#: How many identifiers one group may have.
+MOST_IN_GROUP = 1000
+#: How many wrong lines an error names.
+MOST_BAD_LINES = 20
+TRIES = 3
+
+#: Told the step (``checking``, in bytes, then ``linking``, in lines), how much is done, and of how much.
+Progress = Callable[[str, int, int], None]
+
+
+class Bulk:
+    """Links the identifiers of many users.
+
+    Args:
+        store: bound to the formation.
+        identities: gives identifiers their normal form, and knows the limits.
+        clock: the time, in UTC.
+    """
+
+    def __init__(self, store: BulkStore, identities: Identities, clock: Clock) -> None:
+        self._store = store
+        self._identities = identities
+        self._clock = clock
+
+    def associate_many(
+        self,
+        groups: Iterable[Group],
+        *,
+        on_conflict: Literal["report", "raise"] = "report",
+        dry_run: bool = False,
+        actor: str = LIBRARY,
+    ) -> BulkResult:
+        """Links each group as `Identities.associate` would, in order, thousands in one transaction.
+
+        A group is linked whole or not at all. Reading a long one never holds more than a chunk of it in memory.
+
+        Args:
+            groups: the identifiers of one user each.
+            on_conflict: ``report``: what conflicts is reported and left out, and the rest goes on. ``raise``: all
+                groups are linked in one transaction, or none and an error; `CHUNK` identifier values at most.
+            dry_run: change nothing, and say what would be.
+            actor: who does it, for the audit.
+
+        Raises:
+            InvalidIdentifierError, IdentifierConflictError, AmbiguousIdentifierError, UserNotFoundError,
+            UserDisabledError, IdentifierLimitError: only with ``raise``: the first of what would be reported.
+            InvalidImportError: too many groups for one transaction.
+        """
+        tally = _Tally(dry_run, strict=on_conflict == "raise")
+        batches: Iterable[Sequence[Prepared]] = _batches(self._prepared(groups, tally))
+        if tally.strict:
+            batches = _at_most_one(batches)
+        with self._store.dry() if dry_run else nullcontext(self._store) as store:
+            for batch in batches:
+                self._link(store, batch, tally, actor)
+        return tally.result()
+
+    def import_file(
+        self,
+        path: str | Path,
+        *,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+        report: Callable[[Conflict], None] | None = None,
+        actor: str = LIBRARY,
+    ) -> BulkResult:
+        """Links what a file says: CSV with the columns ``user,identifier,type``, or JSON Lines.
+
+        Every line is checked before anything is written. Then chunks of lines are linked, each in a transaction that
+        also notes how far the import has come: when it is broken off and started again, it goes on from there.
+
+        A line's ``user`` is a ``usr_`` id, the application's own name of the user (`Group.name`: the same name is the
+        same user), or empty: then each line is a user of its own.
+
+        Args:
+            path: to a ``.csv``, ``.jsonl`` or ``.ndjson`` file in UTF-8.
+            dry_run: change nothing, and say what would be.
+            progress: told how far it is.
+            report: told each conflict, even those that the result has no room for.
+            actor: who does it, for the audit.
+
+        Raises:
+            InvalidImportError: some lines cannot be read; ``details["lines"]`` lists the first, and nothing was
+                changed.
+            ConflictError: somebody else imports the same file at this moment.
+        """
+        tell = progress or _tell_nobody
+        with opened(Path(path)) as handle:
+            file = ImportFile(Path(path), handle)
+            last = self._checked(file, tell)
+            source = file.digest
+            resumed = done = 0 if dry_run else self._store.lines_done(source)
+            tally = _Tally(dry_run, report=report)
+            with self._store.dry() if dry_run else nullcontext(self._store) as store:
+                for batch in _batches(self._prepared_lines(file, resumed)):
+                    mark = _Mark(source, done, batch[-1].place, last)
+                    self._link(store, batch, tally, actor, mark)
+                    done = mark.after
+                    tell("linking", done, last)
+            if file.digest != source:
+                raise InvalidImportError("The file was changed while it was imported. Import it again.")
+        return replace(tally.result(), resumed_after=resumed)
+
+    def _link(
+        self, store: BulkStore, batch: Sequence[Prepared], tally: _Tally, actor: str, mark: _Mark | None = None
+    ) -> None:
+        """Links a chunk; when somebody changed a user meanwhile, or linked the same, decides anew."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                plan, conflicts = self._try(store, batch, tally, actor, mark)
+            except StorageConflictError:
+                if not tries_left:
+                    raise
+            else:
+                tally.add(len(batch), plan, conflicts)
+                return
+
+    def _try(
+        self, store: BulkStore, batch: Sequence[Prepared], tally: _Tally, actor: str, mark: _Mark | None
+    ) -> tuple[Plan, list[Conflict]]:
+        identifiers = [one for group in batch for one in all_of(group)]
+        with store.writing(identifiers, actor, self._clock()) as writer:
+            plan = Plan(writer, batch, self._identities.kinds)
+            conflicts = _planned(plan, batch, tally.strict)
+            if tally.dry_run:
+                conflicts = _without_made_up(conflicts, writer)
+            if plan.additions.touched and not writer.lock(plan.additions.touched):
+                raise StorageConflictError("A user was merged or erased at this moment. Try again.")
+            if mark:
+                _noted(writer, mark)
+            writer.add(plan.additions)
+        if plan.additions.moved:
+            self._identities.forget_cached()
+        return plan, conflicts
+
+    def _checked(self, file: ImportFile, tell: Progress) -> int:
+        """Reads every line; the number of the last one that says something."""
+        last = wrong = 0
+        first_wrong: list[dict[str, str | int]] = []
+        for line, group in file.groups(lambda read: tell("checking", read, file.size)):
+            last = line
+            try:
+                self._prepare(line, group)
+            except (InvalidIdentifierError, BadLineError) as error:
+                wrong += 1
+                if len(first_wrong) < MOST_BAD_LINES:
+                    first_wrong.append({"line": line, "message": _said(group, error)})
+        if wrong:
+            raise InvalidImportError(
+                f"{wrong} of the file's lines cannot be read, the first is line {first_wrong[0]['line']}: "
+                f"{first_wrong[0]['message']} Nothing was changed.",
+                wrong=wrong,
+                lines=first_wrong,
+            )
+        return last
+
+    def _prepared_lines(self, file: ImportFile, after: int) -> Iterator[Prepared]:
+        for line, group in file.groups():
+            if line > after:
+                try:
+                    yield self._prepare(line, group)
+                except (InvalidIdentifierError, BadLineError) as error:
+                    raise InvalidImportError("The file was changed while it was imported. Import it again.") from error
+
+    def _prepared(self, groups: Iterable[Group], tally: _Tally) -> Iterator[Prepared]:
+        for place, group in enumerate(groups, 1):
+            try:
+                yield self._prepare(place, group)
+            except InvalidIdentifierError as error:
+                if tally.strict:
+                    raise
+                tally.refused(_conflict(place, error))
+
+    def _prepare(self, place: int, group: Group | BadLineError) -> Prepared:
+        if isinstance(group, BadLineError):
+            raise group
+        if isinstance(group.identifiers, str) or not 0 < len(group.identifiers) <= MOST_IN_GROUP:
+            raise InvalidIdentifierError(f"A group is a list of 1 to {MOST_IN_GROUP} identifiers of one user.")
+        raws = group.identifiers if group.name is None else [(group.name, INTERNAL), *group.identifiers]
+        identifiers = [self._identities.linkable(raw) for raw in raws]
+        return Prepared(place, identifiers, self._user(group.user), group.name is not None)
+
+    def _user(self, raw: IdentifierInput | None) -> UserId | Identifier | None:
+        if raw is None:
+            return None
+        return UserId(raw) if isinstance(raw, str) and is_id(raw, "usr") else self._identities.normal_form(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """How far an import has come before a chunk, and after it, and its last line."""
+
+    source: str
+    before: int
+    after: int
+    last: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    dry_run: bool
+    strict: bool = False
+    report: Callable[[Conflict], None] | None = None
+    groups: int = 0
+    linked: int = 0
+    users_made: int = 0
+    unchanged: int = 0
+    conflict_count: int = 0
+    conflicts: list[Conflict] = field(default_factory=list)
+
+    def add(self, groups: int, plan: Plan, conflicts: Iterable[Conflict]) -> None:
+        self.groups += groups
+        self.linked += len(plan.additions.links)
+        self.users_made += len(plan.additions.users)
+        self.unchanged += plan.unchanged
+        for conflict in conflicts:
+            self._keep(conflict)
+
+    def refused(self, conflict: Conflict) -> None:
+        """A group that could not be planned at all."""
+        self.groups += 1
+        self._keep(conflict)
+
+    def result(self) -> BulkResult:
+        in_order = tuple(sorted(self.conflicts, key=lambda one: one.place))
+        return BulkResult(
+            self.groups, self.linked, self.users_made, self.unchanged, self.conflict_count, in_order, self.dry_run
+        )
+
+    def _keep(self, conflict: Conflict) -> None:
+        self.conflict_count += 1
+        if len(self.conflicts) < MOST_CONFLICTS:
+            self.conflicts.append(conflict)
+        if self.report:
+            self.report(conflict)
+
+
+def _planned(plan: Plan, batch: Iterable[Prepared], strict: bool) -> list[Conflict]:
+    conflicts = []
+    for group in batch:
+        try:
+            plan.add(group)
+        except MuxiError as error:
+            if strict:
+                raise
+            conflicts.append(_conflict(group.place, error))
+    return conflicts
+
+
+def _without_made_up(conflicts: Iterable[Conflict], reader: BulkReader) -> list[Conflict]:
+    """Without the ids of users who would be made in earnest: those would have others."""
+    real = reader.canonical({owner for one in conflicts for owner in one.owners})
+    return [replace(one, owners=tuple(owner for owner in one.owners if owner in real)) for one in conflicts]
+
+
+def _noted(writer: BulkWriter, mark: _Mark) -> None:
+    if mark.after == mark.last:
+        writer.finish(mark.source)
+    elif not writer.mark(mark.source, mark.before, mark.after):
+        raise ConflictError("Somebody else imports this file at this moment. Let one of you finish.")
+
+
+def _conflict(place: int, error: MuxiError) -> Conflict:
+    details = error.details
+    return Conflict(
+        place, error.code, error.message, tuple(details.get("identifiers", ())), tuple(details.get("owners", ()))
+    )
+
+
+def _said(group: Group | BadLineError, error: Exception) -> str:
+    # Bytes that are not UTF-8 were read as lone surrogates.
+    if any("\ud800" <= character <= "\udfff" for character in str(group)) or "\\udc" in str(group):
+        return "It is not UTF-8."
+    return error.message if isinstance(error, MuxiError) else str(error)
+
+
+def _batches(groups: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+    batch: list[Prepared] = []
+    size = 0
+    for group in groups:
+        # An identifier without a type is looked for under its hash, too.
+        of_group = sum(1 if one.value == one.hashed else 2 for one in all_of(group))
+        if batch and size + of_group > CHUNK:
+            yield batch
+            batch, size = [], 0
+        batch.append(group)
+        size += of_group
+    if batch:
+        yield batch
+
+
+def _at_most_one(batches: Iterable[Sequence[Prepared]]) -> list[Sequence[Prepared]]:
+    # Two tell that there are too many; a generator may have millions.
+    found = list(islice(batches, 2))
+    if len(found) > 1:
+        raise InvalidImportError(
+            f"With on_conflict='raise' all is one transaction, of {CHUNK} identifier values at most. "
+            "Pass fewer groups, or do a dry run and then report."
+        )
+    return found
+
+
+def _tell_nobody(step: str, done: int, total: int) -> None:
+    """Nobody wants to know."""

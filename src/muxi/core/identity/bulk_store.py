@@ -1,0 +1,101 @@
+"""What linking in bulk needs of a store. A store is bound to one formation: nothing it returns is another's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from muxi.core.identity.types import Identifier
+from muxi.ids import UserId
+
+
+class Known(NamedTuple):
+    """A linked identifier: its value and type, the canonical user, and whether that user is disabled."""
+
+    value: str
+    type: str
+    user_id: UserId
+    disabled: bool
+
+
+@dataclass(slots=True)
+class Additions:
+    """What a chunk adds.
+
+    Attributes:
+        users: that are made.
+        links: new identifiers and their users, in the order in which they are listed.
+        touched: users that were there before and get identifiers.
+        moved: whether a value gets a second type, so that a look-up without a type means something else.
+    """
+
+    users: list[UserId] = field(default_factory=list)
+    links: list[tuple[Identifier, UserId]] = field(default_factory=list)
+    touched: set[UserId] = field(default_factory=set)
+    moved: bool = False
+
+
+class BulkStore(Protocol):
+    """Many users and identifiers at once."""
+
+    def writing(
+        self, identifiers: Iterable[Identifier], actor: str, now: datetime
+    ) -> AbstractContextManager[BulkWriter]:
+        """One transaction, in which nobody else decides about these identifiers; all of it is kept or nothing.
+
+        What it adds is recorded in the audit, as done by ``actor``: one row for each user.
+
+        Raises:
+            StorageConflictError: somebody linked one of them in spite of it: plan again.
+        """
+
+    def reading(self) -> AbstractContextManager[BulkReader]:
+        """What is there at this moment, outside of a transaction."""
+
+    def dry(self) -> AbstractContextManager[BulkStore]:
+        """A store that answers as this one would if what is written to it had been kept. Nothing is."""
+
+    def lines_done(self, source: str) -> int:
+        """How far the import of a file (its SHA-256) has come; 0 if it was never begun, or has ended."""
+
+
+class BulkReader(Protocol):
+    """What can be read."""
+
+    def known(self, values: Collection[str]) -> list[Known]:
+        """Every identifier of one of these values, of any type."""
+
+    def canonical(self, user_ids: Collection[UserId]) -> dict[UserId, tuple[UserId, bool]]:
+        """The users of these ids that are there: of a merged one the survivor; and whether it is disabled."""
+
+    def counts(self, user_ids: Collection[UserId]) -> Mapping[tuple[UserId, str], int]:
+        """How many identifiers of each type these canonical users have."""
+
+
+class BulkWriter(BulkReader, Protocol):
+    """What can be read and added inside one transaction."""
+
+    def lock(self, user_ids: Collection[UserId]) -> bool:
+        """Makes other writers of these users' identifiers wait. False: one of them is not a canonical user."""
+
+    def add(self, additions: Additions) -> None:
+        """Adds all of it; the touched users are locked."""
+
+    def mark(self, source: str, before: int, after: int) -> bool:
+        """Moves how far an import has come. False: it is not at ``before``: somebody else imports this file."""
+
+    def finish(self, source: str) -> None:
+        """Forgets how far an import has come: it has come to its end."""
+
+
+class Prepared(NamedTuple):
+    """A group in its normal form: its place, its identifiers, the user to link to, and whether the first identifier is
+    the application's own name of the user."""
+
+    place: int
+    identifiers: Sequence[Identifier]
+    user: UserId | Identifier | None
+    named: bool

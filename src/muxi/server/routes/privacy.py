@@ -1,0 +1,67 @@
+"""Privacy: what is known of a user, handed out, brought back, and erased."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import IO, Literal
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from muxi.core.privacy.types import UserExport
+from muxi.core.threads import in_thread
+from muxi.errors import UserNotFoundError
+from muxi.server.caller import AdminCalling, Caller, Calling
+from muxi.server.download import JSON_LINES, Download
+from muxi.server.schemas.users import ErasedOut, RestoredOut
+from muxi.server.shown import user_id_of
+from muxi.server.upload import received
+
+router = APIRouter(prefix="/users", tags=["privacy"])
+
+_TWO_FORMS = {"application/json": {"schema": {"type": "object"}}, JSON_LINES: {"schema": {"type": "string"}}}
+
+
+@router.get("/{user_id}/export", response_class=Response, responses={HTTPStatus.OK: {"content": _TWO_FORMS}})
+async def export_user(caller: Calling, user_id: str, format: Literal["json", "jsonl"] = "json") -> Response:
+    """Everything of a user, as a file: of any with the admin key, else of the acting user, if that one is proven."""
+    # Not among the threads of the short steps: it takes as long as the user has said much.
+    export = await run_in_threadpool(_export, caller, user_id)
+    return Download(export, format)
+
+
+@router.post(
+    "/restore",
+    status_code=HTTPStatus.CREATED,
+    openapi_extra={"requestBody": {"required": True, "content": _TWO_FORMS}},
+)
+async def restore_user(request: Request, caller: AdminCalling) -> RestoredOut:
+    """Brings an exported user back, ids and all, into a formation that has nothing of it."""
+    lines = JSON_LINES in request.headers.get("content-type", "")
+    async with received(request, whole=not lines) as file:
+        return await run_in_threadpool(_restore, caller, file)
+
+
+@router.delete("/{user_id}")
+async def erase_user(caller: AdminCalling, user_id: str) -> ErasedOut:
+    """Erases a user and everyone who was merged into them, in every table."""
+    return await in_thread(_erase, caller, user_id)
+
+
+def _export(caller: Caller, user_id: str) -> UserExport:
+    wanted = user_id_of(user_id)
+    if not caller.admin:
+        acting = caller.formation.identities.require_proven(caller.user())
+        if acting.id != caller.formation.users.locate(wanted):
+            raise UserNotFoundError(f"There is no user {wanted}.")
+    return caller.formation.privacy.export(wanted)
+
+
+def _restore(caller: Caller, file: IO[bytes]) -> RestoredOut:
+    return RestoredOut.of(caller.formation.privacy.restore(file, actor=caller.actor))
+
+
+def _erase(caller: Caller, user_id: str) -> ErasedOut:
+    return ErasedOut.of(caller.formation.privacy.erase(user_id_of(user_id), actor=caller.actor))

@@ -1,0 +1,62 @@
+-- Bulk on Postgres: lists come as arrays, rows through COPY into tables of the connection's own.
+
+-- name: known
+-- OFFSET 0 keeps the parts apart: each value is found by the whole primary key, however small the tables were when this
+-- was planned. Joined, all of the formation could be read for a chunk.
+SELECT f.value, f.type, f.owner, (
+    SELECT c.disabled_at IS NOT NULL FROM users c WHERE c.formation_id = :formation_id AND c.id = f.owner)
+FROM unnest(CAST(:values AS text[])) w
+CROSS JOIN LATERAL (
+    SELECT i.value, i.type, (
+        SELECT u.canonical_id FROM users u WHERE u.formation_id = :formation_id AND u.id = i.user_id) AS owner
+    FROM identifiers i
+    WHERE i.formation_id = :formation_id AND i.value = w
+    OFFSET 0) f;
+
+-- name: canonical
+SELECT w, f.owner, (
+    SELECT c.disabled_at IS NOT NULL FROM users c WHERE c.formation_id = :formation_id AND c.id = f.owner)
+FROM unnest(CAST(:values AS text[])) w
+CROSS JOIN LATERAL (
+    SELECT u.canonical_id AS owner FROM users u WHERE u.formation_id = :formation_id AND u.id = w OFFSET 0) f;
+
+-- name: counts
+SELECT w, f.type, count(*)
+FROM unnest(CAST(:values AS text[])) w
+CROSS JOIN LATERAL (
+    SELECT u.id FROM users u WHERE u.formation_id = :formation_id AND u.canonical_id = w OFFSET 0) m
+CROSS JOIN LATERAL (
+    SELECT i.type FROM identifiers i WHERE i.formation_id = :formation_id AND i.user_id = m.id OFFSET 0) f
+GROUP BY w, f.type;
+
+-- name: lock_all
+-- The list is sorted: users are locked in one order for all.
+SELECT f.id
+FROM unnest(CAST(:values AS text[])) w
+CROSS JOIN LATERAL (
+    SELECT u.id FROM users u
+    WHERE u.formation_id = :formation_id AND u.id = w AND u.canonical_id = w
+    OFFSET 0
+    FOR NO KEY UPDATE) f;
+
+-- name: add_users!
+INSERT INTO users (formation_id, id, canonical_id, created_at)
+SELECT :formation_id, id, id, :at FROM import_users;
+
+-- name: add_identifiers!
+INSERT INTO identifiers (formation_id, value, type, user_id, shown, linked_at, linked_by)
+SELECT :formation_id, value, type, user_id, shown, linked_at, 'import' FROM import_identifiers;
+
+-- name: add_records!
+INSERT INTO audit (formation_id, seq, at, actor, action, user_id, details, hash)
+SELECT :formation_id, seq, :at, :actor, action, user_id, details, hash FROM import_records;
+
+-- name: end_requests_of_users!
+DELETE FROM verifications
+WHERE formation_id = :formation_id AND (
+    SELECT u.canonical_id FROM users u
+    WHERE u.formation_id = :formation_id AND u.id = verifications.user_id) = ANY(CAST(:values AS text[]));
+
+-- name: end_requests_for_values!
+DELETE FROM verifications
+WHERE formation_id = :formation_id AND value = ANY(CAST(:values AS text[]));

@@ -1,0 +1,228 @@
+-- Privacy: everything of a canonical user and of those merged into it, erased, exported and restored.
+--
+-- Where a table has an index that begins with the user, the formation is compared as formation_id || '': SQLite would
+-- take the front of the primary key instead, and read the whole formation. CROSS JOIN keeps the order of a join there.
+
+-- name: keep_sessions!
+-- After a merge and a split, a session of one can hold messages of the other: it goes to whose messages remain.
+UPDATE sessions SET key = 'kept:' || id, name = '', user_id = (
+    SELECT min(m.user_id) FROM messages m
+    WHERE m.formation_id = :formation_id AND m.session_id = sessions.id AND m.user_id NOT IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id))
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id || '' = :formation_id AND canonical_id = :user_id)
+  AND EXISTS (
+    SELECT 1 FROM messages m
+    WHERE m.formation_id = :formation_id AND m.session_id = sessions.id AND m.user_id NOT IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id));
+
+-- name: erase_buffer_clears!
+DELETE FROM buffer_clears
+WHERE formation_id = :formation_id
+  AND session_id IN (
+    SELECT id FROM sessions WHERE formation_id || '' = :formation_id
+      AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id));
+
+-- name: erase_messages!
+DELETE FROM messages
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_memories!
+DELETE FROM memories
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_sessions!
+DELETE FROM sessions
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_agent_defaults!
+DELETE FROM agent_defaults
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_verifications!
+-- The user's own, and whatever others have asked for about the user's identifiers.
+DELETE FROM verifications
+WHERE formation_id = :formation_id
+  AND (
+    user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+    OR (value, type) IN (
+        SELECT i.value, i.type FROM users u CROSS JOIN identifiers i
+        WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id
+          AND i.formation_id = :formation_id AND i.user_id = u.id));
+
+-- name: erase_claims!
+DELETE FROM claims
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_identifiers!
+DELETE FROM identifiers
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: merges_concerned
+SELECT m.merge_id FROM users u CROSS JOIN merge_members m
+WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id
+  AND m.formation_id || '' = :formation_id AND m.user_id = u.id
+UNION
+SELECT g.id FROM merges g
+WHERE g.formation_id = :formation_id
+  AND g.survivor_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_merge_members!
+-- A merge that was split can name others, too: theirs go with a survivor who is erased.
+DELETE FROM merge_members
+WHERE formation_id = :formation_id AND merge_id = :merge_id
+  AND (user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+    OR stood_under IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+    OR merge_id IN (SELECT id FROM merges WHERE formation_id = :formation_id AND id = :merge_id
+      AND survivor_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)));
+
+-- name: erase_merges!
+DELETE FROM merges
+WHERE formation_id = :formation_id AND id = :merge_id
+  AND NOT EXISTS (
+    SELECT 1 FROM merge_members m WHERE m.formation_id = :formation_id AND m.merge_id = :merge_id);
+
+-- name: erase_users!
+-- Last, and in one statement: they point to each other.
+DELETE FROM users
+WHERE formation_id = :formation_id AND canonical_id = :user_id;
+
+-- name: export_users
+SELECT id, canonical_id, created_at, disabled_at FROM users
+WHERE formation_id = :formation_id AND canonical_id = :user_id
+ORDER BY CASE WHEN id = :user_id THEN 0 ELSE 1 END, id;
+
+-- name: export_identifiers
+SELECT value, type, user_id, shown, linked_at, linked_by, verified_at, verified_by, expires_at FROM identifiers
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY linked_at, shown, type;
+
+-- name: export_sessions
+-- With those of others in which there are messages of this user: as erasing their owner would leave them.
+SELECT s.id, s.user_id, s.key, s.name, s.channel, s.started_at, s.last_at, s.next_seq
+FROM sessions s
+WHERE s.formation_id || '' = :formation_id
+  AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+UNION ALL
+SELECT s.id, :user_id, 'kept:' || s.id, '', s.channel, s.started_at, s.last_at, s.next_seq
+FROM sessions s
+WHERE s.formation_id = :formation_id
+  AND s.id IN (SELECT m.session_id FROM messages m WHERE m.formation_id || '' = :formation_id
+    AND m.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id))
+  AND s.user_id NOT IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: export_messages
+SELECT session_id, seq, id, user_id, role, text, agent_id, metadata, created_at, request_key FROM messages
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY session_id, seq;
+
+-- name: export_buffer_clears
+SELECT c.session_id, c.agent_id, c.through_seq
+FROM buffer_clears c
+WHERE c.formation_id = :formation_id AND c.session_id IN (
+    SELECT s.id FROM sessions s WHERE s.formation_id || '' = :formation_id
+      AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id))
+ORDER BY c.session_id, c.agent_id;
+
+-- name: export_memories
+-- Without vectors: they are made anew.
+SELECT id, user_id, kind, text, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata,
+    request_key
+FROM memories
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY user_id, id;
+
+-- name: export_agent_defaults
+SELECT user_id, agent_id FROM agent_defaults
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY user_id;
+
+-- name: export_merges
+-- Not those that were split from others: they name somebody else.
+SELECT g.id, g.survivor_id, g.merged_at, g.merged_by, g.split_at FROM merges g
+WHERE g.formation_id = :formation_id
+  AND g.survivor_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+  AND NOT EXISTS (
+    SELECT 1 FROM merge_members m WHERE m.formation_id = :formation_id AND m.merge_id = g.id
+      AND (m.user_id NOT IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+        OR m.stood_under NOT IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)))
+ORDER BY g.merged_at, g.id;
+
+-- name: export_merge_members
+SELECT o.merge_id, o.user_id, o.stood_under
+FROM merges g CROSS JOIN merge_members o
+WHERE g.formation_id = :formation_id AND o.formation_id = :formation_id AND o.merge_id = g.id
+  AND g.survivor_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+  AND NOT EXISTS (
+    SELECT 1 FROM merge_members m WHERE m.formation_id = :formation_id AND m.merge_id = g.id
+      AND (m.user_id NOT IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+        OR m.stood_under NOT IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)))
+ORDER BY o.merge_id, o.user_id;
+
+-- name: export_claims
+SELECT fingerprint, user_id, claimed_at FROM claims
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY claimed_at, fingerprint;
+
+-- name: export_audit
+SELECT seq, at, actor, action, user_id, details FROM audit
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY at, seq;
+
+-- name: restore_users*!
+INSERT INTO users (formation_id, id, canonical_id, created_at, disabled_at)
+VALUES (:formation_id, :id, :canonical_id, :created_at, :disabled_at);
+
+-- name: restore_identifiers*!
+INSERT INTO identifiers (formation_id, value, type, user_id, shown, linked_at, linked_by, verified_at, verified_by, expires_at)
+VALUES (:formation_id, :value, :type, :user_id, :shown, :linked_at, :linked_by, :verified_at, :verified_by,
+    :expires_at);
+
+-- name: restore_sessions*!
+INSERT INTO sessions (formation_id, id, user_id, key, name, channel, started_at, last_at, next_seq)
+VALUES (:formation_id, :id, :user_id, :key, :name, :channel, :started_at, :last_at, :next_seq);
+
+-- name: restore_messages*!
+INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at, request_key)
+VALUES (:formation_id, :session_id, :seq, :id, :user_id, :role, :text, :agent_id, :metadata, :created_at, :request_key);
+
+-- name: restore_buffer_clears*!
+INSERT INTO buffer_clears (formation_id, session_id, agent_id, through_seq)
+VALUES (:formation_id, :session_id, :agent_id, :through_seq);
+
+-- name: restore_memories*!
+INSERT INTO memories (formation_id, id, user_id, kind, text, importance, channel, agent_id, session_id, seq, said_at, created_at,
+    metadata, request_key, version)
+VALUES (:formation_id, :id, :user_id, :kind, :text, :importance, :channel, :agent_id, :session_id, :seq, :said_at,
+    :created_at, :metadata, :request_key, :version);
+
+-- name: restore_agent_defaults*!
+INSERT INTO agent_defaults (formation_id, user_id, agent_id)
+VALUES (:formation_id, :user_id, :agent_id);
+
+-- name: restore_merges*!
+INSERT INTO merges (formation_id, id, survivor_id, merged_at, merged_by, split_at)
+VALUES (:formation_id, :id, :survivor_id, :merged_at, :merged_by, :split_at);
+
+-- name: restore_merge_members*!
+INSERT INTO merge_members (formation_id, merge_id, user_id, stood_under)
+VALUES (:formation_id, :merge_id, :user_id, :stood_under);
+
+-- name: restore_claims*!
+INSERT INTO claims (formation_id, fingerprint, user_id, claimed_at)
+VALUES (:formation_id, :fingerprint, :user_id, :claimed_at);
+
+-- name: restore_version!
+-- As many as there are memories: the next one gets the next number.
+UPDATE users SET memory_version = :version
+WHERE formation_id = :formation_id AND id = :user_id;

@@ -1,0 +1,46 @@
+"""A user with rows in every table: as many kinds of them as there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from muxi.core.chat import reply as recipe
+from muxi.core.chat.types import Turn
+from muxi.core.formation import Formation
+from muxi.core.identity.types import IdentifierInput
+from muxi.core.memory.service import Draft
+from muxi.core.models.providers.quote import QuoteModel
+from muxi.ids import UserId
+from muxi.settings import FormationSettings, MemorySettings, PersistentSettings
+from tests.support.vectors import WordVectors
+
+
+def opened(address: str, formation_id: str) -> Formation:
+    """A formation on a database, with vectors that cost nothing."""
+    provider = "postgres" if address.startswith("postgres") else "sqlite"
+    persistent = PersistentSettings.model_validate({"provider": provider, "connection_string": address})
+    settings = FormationSettings(id=formation_id, memory=MemorySettings(persistent=persistent))
+    return Formation.open(settings, Path(), chat_model=QuoteModel(), embedding_model=WordVectors())
+
+
+async def said(formation: Formation, who: IdentifierInput, text: str, key: str | None = None) -> None:
+    """One turn."""
+    await recipe.reply(formation, Turn(text, who, None, None, {"from": "test"}, key))
+
+
+async def full_user(formation: Formation, name: str) -> UserId:
+    """Two users who wrote, were merged, and wrote again; with something in every table."""
+    mail, slack = f"{name}@x.org", (f"U{name}", "slack")
+    await said(formation, mail, f"{name} likes tea", f"{name}-1")
+    await said(formation, slack, f"{name} likes rain")
+    first = formation.identities.resolve(mail).id
+    formation.identities.associate([(f"key-of-{name}", "api_key")], first)
+    formation.merges.merge([mail, slack], into=mail)
+    await said(formation, slack, f"{name} likes umbrellas")
+    formation.memories.add(
+        first, [Draft(f"a note on {name} \u2028 ünïcode 🎈", {"n": [1, None, "x"]}, session_id="own")]
+    )
+    formation.sessions.clear_buffer(first, "assistant")
+    formation.agents.set_default(first, "assistant")
+    formation.proofs.start_verification(mail, (f"{name}-phone", "telegram"))
+    return first
