@@ -16,6 +16,7 @@ from muxi.errors import IdentifierConflictError, MergeConflictError, MergeNotFou
 from muxi.ids import UserId
 from muxi.storage.open import FormationStores, Storage
 from tests.conftest import TestClock
+from tests.support.eventually import eventually
 from tests.support.vectors import WordVectors
 
 MODEL = WordVectors()
@@ -126,9 +127,7 @@ class TestMerge:
         assert (preview.holdings[bob].memories, preview.holdings[alice].identifiers) == (2, 1)
         assert world.identities.resolve("b@x.org").id == bob and world.merges.of(bob) == []
 
-    def test_another_process_sees_it_within_100_ms(
-        self, world: World, stores: FormationStores, clock: TestClock
-    ) -> None:
+    def test_another_process_sees_it(self, world: World, stores: FormationStores, clock: TestClock) -> None:
         """Its cached entries are dropped, its index gains the other side, and loses it again."""
         alice, bob = world.user("a@x.org"), world.user("b@x.org")
         world.memories.add(alice, [Draft("tea of a")])
@@ -136,12 +135,10 @@ class TestMerge:
         other = World(stores, clock)
         assert other.remembered("b@x.org") == ["tea of b"]
         merge = world.merges.merge([alice, bob])
-        later = other.identities._cache._monotonic() + 0.1
-        other.identities._cache._monotonic = lambda: later
-        assert other.remembered("b@x.org") == ["tea of a", "tea of b"]
+        assert eventually(lambda: other.remembered("b@x.org") == ["tea of a", "tea of b"])
         world.merges.split(merge.id)
-        later += 0.1
-        assert other.remembered("b@x.org") == ["tea of b"] and other.remembered("a@x.org") == ["tea of a"]
+        assert eventually(lambda: other.remembered("b@x.org") == ["tea of b"])
+        assert other.remembered("a@x.org") == ["tea of a"]
 
     def test_writing_while_merging_loses_nothing(self, world: World, stores: FormationStores, clock: TestClock) -> None:
         """Both users write from many threads while they are merged and split: every text is somebody's."""
