@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Protocol
 
 from muxi.core.identity.types import Identifier, User
@@ -31,7 +32,8 @@ class ClaimWriter(Protocol):
 def note(writer: ClaimWriter, claims: Sequence[Claim], attractor_users: int) -> None:
     """Notes claims of users that are still there; those of others are nobody's any more."""
     users = sorted({user_id for _, user_id in claims})
-    there = {user_id for user_id in users if writer.lock([user_id])}
+    # Up to the first that was merged or erased at this moment: who has met one must not wait for another.
+    there = set(takewhile(lambda user_id: writer.lock([user_id]), users))
     for identifier, user_id in claims:
         if user_id in there:
             writer.claim(identifier, user_id, attractor_users)

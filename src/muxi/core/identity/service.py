@@ -237,7 +237,8 @@ class Identities:
             owner = _owner_id(found, identifier)
             if owner is None or named not in (None, owner):
                 raise UserNotFoundError(f"{identifier.shown!r} is not linked to this user. Nothing was changed.")
-            writer.lock([owner])
+            if not writer.lock([owner]):
+                raise UserNotFoundError("The user was merged or erased at this moment. Try again.")
             if not force:
                 _check_more_are_left(identifier, found[0].verified, writer.identifiers(owner))
             self._unlink_found(writer, identifier, owner, found)
