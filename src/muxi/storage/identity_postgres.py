@@ -22,7 +22,6 @@ class PostgresIdentityStore(SqlIdentityStore):
 
     def __init__(self, database: Database, formation_id: str, hash_key: bytes) -> None:
         super().__init__(database, formation_id, hash_key)
-        self._at_once = queries.load(database, "identity_postgres")
         self._audit = queries.load(database, "audit")
         #: The head of the audit after this process's last first contact: most likely it is still there.
         self._head: tuple[int, str] | None = None
@@ -43,7 +42,7 @@ class PostgresIdentityStore(SqlIdentityStore):
         linked = Change(IDENTIFIER_LINKED, user_id, {"type": identifier.type, "identifier": known_by})
         first = chained(previous, self._formation_id, seq + 1, now, FIRST_CONTACT, Change(USER_CREATED, user_id))
         second = chained(first.hash, self._formation_id, seq + 2, now, FIRST_CONTACT, linked)
-        made = self._at_once.make_user(
+        made = self._sql.make_user(
             conn,
             formation_id=self._formation_id,
             values=sorted({identifier.value, identifier.hashed}),

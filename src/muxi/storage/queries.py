@@ -13,11 +13,26 @@ from muxi.storage.databases.base import Database
 
 
 def load(database: Database, domain: str) -> Any:
-    """The queries of one domain, as functions of a connection and named parameters."""
-    return _load(database.adapter, domain)
+    """The queries of one domain, as functions of a connection and named parameters.
+
+    Those of ``{domain}.sql``; where there is a ``{domain}_{dialect}.sql``, its queries beside or instead of them.
+    """
+    return _load(database.adapter, domain, database.dialect)
 
 
 @cache
-def _load(adapter: Callable[[], Any], domain: str) -> Any:
-    text = (resources.files("muxi.storage") / "sql" / "queries" / f"{domain}.sql").read_text(encoding="utf-8")
-    return aiosql.from_str(text, adapter, mandatory_parameters=False)
+def _load(adapter: Callable[[], Any], domain: str, dialect: str) -> Any:
+    own, common = (_read(adapter, name) for name in (f"{domain}_{dialect}", domain))
+    if own is None:
+        return common
+    for name in common.available_queries:
+        if name not in own.available_queries:
+            own.add_query(name, getattr(common, name))
+    return own
+
+
+def _read(adapter: Callable[[], Any], name: str) -> Any:
+    file = resources.files("muxi.storage") / "sql" / "queries" / f"{name}.sql"
+    if not file.is_file():
+        return None
+    return aiosql.from_str(file.read_text(encoding="utf-8"), adapter, mandatory_parameters=False)

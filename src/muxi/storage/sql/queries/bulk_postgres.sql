@@ -1,4 +1,4 @@
--- Bulk on Postgres: lists come as arrays, rows through COPY into tables of the connection's own.
+-- Bulk on Postgres: lists come as arrays.
 
 -- name: known
 -- OFFSET 0 keeps the parts apart: each value is found by the whole primary key, however small the tables were when this
@@ -38,18 +38,6 @@ CROSS JOIN LATERAL (
     WHERE u.formation_id = :formation_id AND u.id = w AND u.canonical_id = w
     OFFSET 0
     FOR NO KEY UPDATE) f;
-
--- name: add_users!
-INSERT INTO users (formation_id, id, canonical_id, created_at)
-SELECT :formation_id, id, id, :at FROM import_users;
-
--- name: add_identifiers!
-INSERT INTO identifiers (formation_id, value, type, user_id, shown, linked_at, linked_by)
-SELECT :formation_id, value, type, user_id, shown, linked_at, 'import' FROM import_identifiers;
-
--- name: add_records!
-INSERT INTO audit (formation_id, seq, at, actor, action, user_id, details, hash)
-SELECT :formation_id, seq, :at, :actor, action, user_id, details, hash FROM import_records;
 
 -- name: end_requests_of_users!
 DELETE FROM verifications
