@@ -82,7 +82,7 @@ async def ours(files: list[File], model: TimedEmbeddings, kind: str) -> tuple[Fo
         database(kind) as address,
         Orchestrator(settings=settings_for(address), buffer_memory=BufferMemory(model=model)) as orchestrator,
     ):
-        adding = _remember(orchestrator, files)
+        adding = remember(orchestrator, files)
         found, embeddings = Found({}, [], []), []
         with progress() as bar:
             task = bar.add_task("ours: asking", total=sizes(files)["questions"])
@@ -99,12 +99,12 @@ async def ours(files: list[File], model: TimedEmbeddings, kind: str) -> tuple[Fo
     return found, {"search_ms": {"total": spread(found.searches), "without_embedding": spread(alone)}, **adding}
 
 
-def _remember(orchestrator: Orchestrator, files: list[File]) -> File:
+def remember(orchestrator: Orchestrator, files: list[File]) -> File:
     """Adds every turn and waits until all have their vectors."""
     formation = orchestrator.formation
     adding, start = 0.0, time.perf_counter()
     for one in files:
-        user = formation.identities.resolve(_user(one["conversation"]))
+        user = formation.identities.resolve(user_of(one["conversation"]))
         drafts = [Draft(_text(turn), metadata=_metadata(turn)) for turn in one["turns"]]
         before = time.perf_counter()
         for first in range(0, len(drafts), MAX_BATCH):
@@ -123,7 +123,7 @@ async def _ask(
     """The ids of the turns found, the seconds it took, and how many of these went to the embedding."""
     start = time.perf_counter()
     hits = await orchestrator.search_memory(
-        question, use_long_term=True, filter_metadata={"user_id": _user(one["conversation"])}, limit=DEPTH
+        question, use_long_term=True, filter_metadata={"user_id": user_of(one["conversation"])}, limit=DEPTH
     )
     return [hit.memory.metadata["id"] for hit in hits], time.perf_counter() - start, model.last_s
 
@@ -132,7 +132,7 @@ async def beside(files: list[File], model: TimedEmbeddings) -> dict[str, File]:
     """What the peers find with the same vectors."""
     conversations = [
         Conversation(
-            name=_user(one["conversation"]),
+            name=user_of(one["conversation"]),
             turns=[(turn["id"], _text(turn)) for turn in one["turns"]],
             metadata=[_metadata(turn) for turn in one["turns"]],
             questions=[question["question"] for question in one["questions"]],
@@ -148,7 +148,7 @@ async def beside(files: list[File], model: TimedEmbeddings) -> dict[str, File]:
         for peer, script in PEERS.items():
             env = {"MEM0_DIR": folder, "MEM0_TELEMETRY": "False", "LANGSMITH_TRACING": "false"}
             found = Found(**peers.run(peer, script, folder, env=env))
-            hits = {one["conversation"]: found.hits[_user(one["conversation"])] for one in files}
+            hits = {one["conversation"]: found.hits[user_of(one["conversation"])] for one in files}
             results[peer] = {
                 **recall(files, Found(hits, [], [])),
                 "search_ms": {"without_embedding": spread(found.searches)},
@@ -206,7 +206,7 @@ def _metadata(turn: File) -> File:
     return {key: turn[key] for key in ("session", "speaker", "date", "id")}
 
 
-def _user(conversation: str) -> str:
+def user_of(conversation: str) -> str:
     return f"locomo-{conversation}"
 
 

@@ -13,9 +13,10 @@ MessageId = NewType("MessageId", str)
 MemoryId = NewType("MemoryId", str)
 MergeId = NewType("MergeId", str)
 FactId = NewType("FactId", str)
+ExtractionFailureId = NewType("ExtractionFailureId", str)
 
 # TypeID: 26 characters of Crockford base32, the first at most 7 (128 bits).
-_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg|fct)_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg|fct|exf)_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
 def new_user_id() -> UserId:
@@ -40,6 +41,10 @@ def new_merge_id() -> MergeId:
 
 def new_fact_id() -> FactId:
     return FactId(str(TypeID(prefix="fct")))
+
+
+def new_extraction_failure_id() -> ExtractionFailureId:
+    return ExtractionFailureId(str(TypeID(prefix="exf")))
 
 
 def is_id(value: str, prefix: str) -> bool:

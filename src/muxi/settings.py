@@ -46,12 +46,47 @@ class PersistentSettings(_Section):
         return self
 
 
+class RetentionSettings(_Section):
+    """How long what is kept; for ever if not set."""
+
+    messages: float | None = Field(None, gt=0, le=36_500, description="days that the log of conversations is kept")
+    memories: float | None = Field(
+        None, gt=0, le=36_500, description="days that a memory is kept, since it was stored or last changed"
+    )
+    facts: float | None = Field(
+        None, gt=0, le=36_500, description="days that what is known is kept, since it was last said"
+    )
+    interval: float = Field(600.0, ge=1, le=86_400, description="seconds between two sweeps of what has ended")
+
+
+class ExtractionSettings(_Section):
+    """Finding what users say about themselves."""
+
+    enabled: bool = Field(True, description="what users say about themselves goes into their context by itself")
+    wait: float | None = Field(
+        None, ge=0, le=86_400, description="seconds that messages wait for more; 1 by rules, 30 with models.extraction"
+    )
+    batch_tokens: int = Field(
+        2000, ge=100, le=100_000, description="so many waiting tokens are read at once, without waiting"
+    )
+    calls_per_day: int = Field(100, ge=1, description="model calls that one user may cost a day; the rest waits")
+
+
 class MemorySettings(_Section):
     """What is remembered, and how much of it is kept at hand."""
 
     buffer: BufferSettings = BufferSettings()
     persistent: PersistentSettings = PersistentSettings()
+    retention: RetentionSettings = RetentionSettings()
+    extraction: ExtractionSettings = ExtractionSettings()
+    private_values: Literal["redact", "keep"] = Field(
+        "redact", description="payment cards, bank accounts, keys, national ids and passwords are cut out, or kept"
+    )
+    synopsis_interval: float = Field(
+        3600.0, ge=0, description="seconds between two synopses of a user by models.extraction, at least"
+    )
     cache_mb: int = Field(128, ge=1, description="bound on the recall indexes kept in memory, in MiB")
+    context_schema: dict[str, Any] | None = Field(None, description="a JSON Schema that users' contexts have to fit")
 
 
 class ModelSettings(_Section):
@@ -86,11 +121,20 @@ class EmbeddingModelSettings(ModelSettings):
     )
 
 
+class OpenAIChatSettings(ModelSettings):
+    """What reads and answers, and cannot be done by quoting."""
+
+    provider: Literal["openai"] = Field("openai", description="any OpenAI-compatible server")
+
+
 class ModelsSettings(_Section):
     """The models a formation uses unless told otherwise."""
 
     chat: ChatModelSettings = ChatModelSettings()
     embedding: EmbeddingModelSettings = EmbeddingModelSettings()
+    extraction: OpenAIChatSettings | None = Field(
+        None, description="finds what users say about themselves, and writes synopses; rules do if not set"
+    )
 
 
 class AgentSettings(_Section):
@@ -155,6 +199,9 @@ class IdentitySettings(_Section):
 class ChatSettings(_Section):
     """What a conversation can do besides."""
 
+    prompt_tokens: int = Field(
+        8000, ge=500, description="tokens of a prompt at most, estimated at three bytes each; a longer message is sent"
+    )
     commands: bool = Field(False, description="people link channels themselves, by /link, /unlink and /whoami")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -13,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_cli import keys_in, muxi, read, serving
+from tests.acceptance.test_cli import muxi, read
+from tests.support import command_line
+from tests.support.thread_server import ThreadServer
 
 
 @dataclass(frozen=True)
@@ -25,23 +26,35 @@ class Where:
     actor: str
 
     def read(self, *arguments: str | Path) -> Any:
-        return read(*arguments, *self.options, **self.variables)
+        """What a command that works answers with ``--json``."""
+        run = self.muxi(*arguments, "--json")
+        assert (run.returncode, run.stderr) == (0, "")
+        return json.loads(run.stdout)
 
     def muxi(self, *arguments: str | Path, says: str = "") -> CompletedProcess[str]:
-        return muxi(*arguments, *self.options, says=says, **self.variables)
+        return command_line.run(*arguments, *self.options, says=says, **self.variables)
 
 
 @pytest.fixture(params=["store", "server"])
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
     """A store without a server, and a server."""
-    store = ("--data-dir", tmp_path / "data")
-    with ExitStack() as stack:
-        if request.param == "store":
-            yield Where(store, {}, "command line")
-            return
-        url, lines = stack.enter_context(serving(*store))
-        admin = keys_in(lines)["MUXI_ADMIN_KEY"]
-        yield Where((), {"MUXI_URL": url, "MUXI_ADMIN_KEY": admin}, "admin key")
+    if request.param == "store":
+        yield Where(("--data-dir", tmp_path / "data"), {}, "command line")
+        return
+    with ThreadServer(tmp_path / "data") as server:
+        yield Where((), {"MUXI_URL": server.url, "MUXI_ADMIN_KEY": "default-admin-key"}, "admin key")
+
+
+def test_a_pipe_from_process_to_process(tmp_path: Path) -> None:
+    """What one process exports, another one restores elsewhere, line by line."""
+    here, there = ("--data-dir", tmp_path / "here"), ("--data-dir", tmp_path / "there")
+    read("memories", "add", "Likes\u2028tea", "--as", "alice@email.com", *here)
+    exported = muxi("users", "export", "alice@email.com", "--format", "jsonl", *here)
+    assert (exported.returncode, exported.stderr) == (0, "")
+    restored = muxi("users", "restore", "-", "--json", *there, says=exported.stdout)
+    assert json.loads(restored.stdout)["counts"]["memories"] == 1
+    found = read("memories", "list", "--as", "alice@email.com", *there)["memories"]
+    assert [one["text"] for one in found] == ["Likes\u2028tea"]
 
 
 def test_users_are_listed_shut_out_and_let_in(where: Where) -> None:

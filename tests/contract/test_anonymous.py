@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from muxi.core.formation import Formation
+from muxi.core.identity.bulk_types import Group
 from muxi.core.identity.types import AnonymousUser
 from muxi.core.memory.service import Draft
-from muxi.errors import InvalidInputError, UserNotFoundError
+from muxi.errors import InvalidIdentifierError, InvalidInputError, UserNotFoundError
 from muxi.ids import UserId
 from tests.conftest import TestClock
 from tests.support.formations import open_formation
@@ -170,3 +171,26 @@ class TestExpiry:
         with formation.storage._database.connection() as conn:
             left = [conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("users", "memories")]
         assert left == [0, 0]
+
+
+class TestMadeUpTokens:
+    """Only `resolve_anonymous` makes tokens: what somebody made up would never end."""
+
+    def test_they_are_linked_nowhere(self, formation: Formation) -> None:
+        """Neither to a new user nor to a known one, nor by a proof, a file or signing in."""
+        identities, made_up = formation.identities, ("anything", "anonymous")
+        identities.resolve(MAIL)
+        visitor = visit(formation)
+        before = formation.audit.verify().rows
+        refused = (
+            lambda: identities.associate([made_up]),
+            lambda: identities.associate([made_up], MAIL),
+            lambda: formation.proofs.start_verification(MAIL, made_up),
+            lambda: formation.link_tokens.create_link_token(made_up),
+            lambda: formation.bulk.associate_many([Group([made_up])], on_conflict="raise"),
+            lambda: formation.anonymous.sign_in(visitor.token, made_up),
+        )
+        for link in refused:
+            with pytest.raises(InvalidIdentifierError):
+                link()
+        assert formation.audit.verify().rows == before

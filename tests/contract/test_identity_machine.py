@@ -1,4 +1,4 @@
-"""Random histories of resolve, associate, unlink, merge, split and erase, against a model of a few dictionaries."""
+"""Random histories of talk, linking, merging, splitting and erasing, against a model of a few dictionaries."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from muxi.core.audit.service import Audit
 from muxi.core.identity.merging import Merges
 from muxi.core.identity.service import Identities
 from muxi.core.identity.types import User
+from muxi.core.memory.types import NOTE, Memory
 from muxi.core.privacy.service import Privacy
 from muxi.errors import IdentifierConflictError, LastIdentifierError, MergeConflictError, UserNotFoundError
+from muxi.ids import MemoryId, UserId, new_memory_id
 from muxi.storage.open import Storage
 from tests.conftest import TestClock
 
@@ -33,12 +35,19 @@ class Model:
         stands_under: of each user, the user that it is now.
         merges: of each merge, its survivor and whom each moved user stood under; gone once split.
         erased: the users that are no more.
+        said: of each user, what was written for it while it was its own.
     """
 
     owner: dict[str, str] = field(default_factory=dict)
     stands_under: dict[str, str] = field(default_factory=dict)
     merges: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
+    said: dict[str, list[str]] = field(default_factory=dict)
+
+    def known(self, user: str) -> list[str]:
+        return sorted(
+            text for one, under in self.stands_under.items() if under == user for text in self.said.get(one, [])
+        )
 
     def user(self, name: str) -> str | None:
         return self.stands_under[self.owner[name]] if name in self.owner else None
@@ -72,6 +81,7 @@ class IdentityMachine(RuleBasedStateMachine):
         self.identities = Identities(stores.identity, stores.hash_key, self.clock)
         self.elsewhere = Identities(other.identity, other.hash_key, self.clock)
         self.merges = Merges(stores.merges, self.identities, self.clock)
+        self.memory, self.memory_elsewhere = stores.memory, other.memory
         self.audit = Audit(stores.audit)
         self.privacy = Privacy(stores.privacy, self.identities, self.clock, lambda users: None, lambda: None)
         self.model = Model()
@@ -96,6 +106,15 @@ class IdentityMachine(RuleBasedStateMachine):
             self.model.owner[name] = self.seen(user)
             self.changes += 1
         assert user.id == self.model.user(name)
+
+    @precondition(lambda self: self.model.stands_under)
+    @rule(data=st.data())
+    def say(self, data: st.DataObject) -> None:
+        raw = data.draw(st.sampled_from(sorted(self.model.stands_under) + sorted(self.model.owner)))
+        user = self.identities.get(self.identifier(raw) if raw in NAMES else raw).id
+        now, made = self.clock(), new_memory_id()
+        self.memory.add([Memory(made, user, made, NOTE, 0.5, "api", "", "", 0, now, now)], None, "none")
+        self.model.said.setdefault(user, []).append(made)
 
     @rule(chosen=st.lists(names, min_size=1, max_size=3, unique=True), merge=st.booleans())
     def associate(self, chosen: list[str], merge: bool) -> None:
@@ -186,6 +205,15 @@ class IdentityMachine(RuleBasedStateMachine):
             assert self.identities.get(user).id == canonical
             shown = {one.shown for one in self.identities.identifiers(user)}
             assert shown == self.model.identifiers(canonical)
+
+    @invariant()
+    def what_was_said_is_read_through_every_identifier_and_only_here(self) -> None:
+        for user, canonical in self.model.stands_under.items():
+            read = self.memory.newest(self.identities.get(user).id, MemoryId("mem_~"), 100)
+            assert sorted(memory.text for memory in read) == self.model.known(canonical)
+            assert self.memory_elsewhere.newest(UserId(canonical), MemoryId("mem_~"), 1) == []
+        for user in self.model.erased:
+            assert self.memory.newest(UserId(user), MemoryId("mem_~"), 1) == []
 
     @invariant()
     def every_change_has_its_row(self) -> None:

@@ -65,6 +65,8 @@ def known(formation: Formation, user: UserId) -> dict[str, Any]:
             for hit in formation.memories.search(user, "rain", WordVectors().vector("rain"))
         ],
         "agent": formation.agents.choose(user).id,
+        "context": (formation.context.get(user), formation.context.history(user).items),
+        "edits": [formation.edits.revisions(user, m.id) for m in formation.memories.newest(user).items],
     }
 
 
@@ -362,6 +364,18 @@ class TestBadFiles:
         assert raised.value.details["lines"][0]["line"] == len(lines) + 1
         nobody(formation)
         assert formation.privacy.restore(lines).user_id == user
+
+    async def test_a_history_without_its_memory(self, formation: Formation) -> None:
+        """What names a row that is not in the export is found by the database: nothing of the rest stays."""
+        user = await full_user(formation, "ann")
+        document = exported(formation, user)
+        formation.privacy.erase(user)
+        [edit] = document["tables"]["memory_edits"]
+        document["tables"]["memories"] = [m for m in document["tables"]["memories"] if m["id"] != edit["memory_id"]]
+        document["counts"]["memories"] -= 1
+        with pytest.raises(InvalidImportError):
+            formation.privacy.restore(document)
+        nobody(formation)
 
     async def test_a_failure_while_writing(self, formation: Formation) -> None:
         """A row that is there twice is found by the database, after others were written: none of them stays."""

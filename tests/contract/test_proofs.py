@@ -373,6 +373,16 @@ class TestWhoHasIt:
             world.confirm(code, merge=True)
         assert world.identities.get(bob).id == bob and world.shown(alice) == {"alice@home.org": False}
 
+    def test_who_only_claimed_it_comes_in_by_nothing_else(self, world: World) -> None:
+        """A squatter's own proven address would open the victim's user: refused with merge, evicted without."""
+        squatter, alice = world.user("mallory@evil.org", verified=True), world.user("alice@home.org")
+        world.identities.associate([MAIL], squatter)
+        code = world.start(alice, MAIL).code
+        with pytest.raises(IdentifierConflictError):
+            world.confirm(code, merge=True)
+        assert world.identities.get("mallory@evil.org").id == squatter != alice
+        assert world.confirm(code).id == alice and world.shown(squatter) == {"mallory@evil.org": True}
+
     def test_ones_own_identifier_is_proven(self, world: World) -> None:
         """What was only used is verified, without being linked again."""
         alice = world.user(MAIL)

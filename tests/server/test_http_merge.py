@@ -181,7 +181,7 @@ def test_the_shapes_on_the_wire(call: Call, two: tuple[str, str], server: Server
         page = http.get("/v1/audit?limit=1").json()
         verdict = http.get("/v1/audit/verify").json()
     assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_input")
-    assert sorted(preview) == ["holdings", "survivor"]
+    assert sorted(preview) == ["disagreements", "holdings", "survivor"]
     assert preview["holdings"][preview["survivor"]] == {"identifiers": 1, "sessions": 0, "messages": 0, "memories": 1}
     assert sorted(merge) == ["merge_id", "merged", "merged_at", "merged_by", "split_at", "survivor"]
     assert merge["split_at"] is None and split == merge | {"split_at": split["split_at"]}

@@ -87,6 +87,14 @@ KINDS: dict[str, tuple[Write, Read]] = {
         lambda client, user, word: client.add_memory(f"I like {word}", user),
         lambda client, user, word: [memory.text for memory in client.iter_memories(user)],
     ),
+    "context": (
+        lambda client, user, word: client.context.add(user, "likes", word),
+        lambda client, user, word: list(client.context.get(user).get("likes", ())),
+    ),
+    "history of the context": (
+        lambda client, user, word: client.context.set(user, f"seen.{word}", word),
+        lambda client, user, word: [str(fact.value) for fact in client.context.iter_history(user)],
+    ),
     "buffer": (
         lambda client, user, word: client.chat(f"I like {word}", user_id=user),
         lambda client, user, word: [

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from muxi.core.chat import reply as recipe
 from muxi.core.chat.types import Turn
 from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput
+from muxi.core.memory.edit_store import Edit
+from muxi.core.memory.facts import Origin
 from muxi.core.memory.service import Draft
+from muxi.core.models.base import ChatModel
 from muxi.core.models.providers.quote import QuoteModel
-from muxi.ids import UserId
+from muxi.ids import UserId, new_extraction_failure_id
 from muxi.settings import FormationSettings, MemorySettings, PersistentSettings
 from tests.support.vectors import WordVectors
 
 
-def opened(address: str, formation_id: str) -> Formation:
+def opened(address: str, formation_id: str, **models: ChatModel) -> Formation:
     """A formation on a database, with vectors that cost nothing."""
     provider = "postgres" if address.startswith("postgres") else "sqlite"
     persistent = PersistentSettings.model_validate({"provider": provider, "connection_string": address})
     settings = FormationSettings(id=formation_id, memory=MemorySettings(persistent=persistent))
-    return Formation.open(settings, Path(), chat_model=QuoteModel(), embedding_model=WordVectors())
+    return Formation.open(settings, Path(), chat_model=QuoteModel(), embedding_model=WordVectors(), **models)
 
 
 async def said(formation: Formation, who: IdentifierInput, text: str, key: str | None = None) -> None:
-    """One turn."""
+    """One turn, and what is read behind it."""
     await recipe.reply(formation, Turn(text, who, None, None, {"from": "test"}, key))
+    assert formation.extraction.settled()
 
 
 async def full_user(formation: Formation, name: str) -> UserId:
@@ -40,6 +45,17 @@ async def full_user(formation: Formation, name: str) -> UserId:
     formation.memories.add(
         first, [Draft(f"a note on {name} \u2028 ünïcode 🎈", {"n": [1, None, "x"]}, session_id="own")]
     )
+    [_, note] = formation.memories.newest(first, limit=2).items
+    formation.edits.edit(first, note.id, Edit(importance=0.9))
+    formation.context.merge(first, {"likes": ["tea", name], "a.b": {"c": None}}, Origin("test", 0.7))
+    formation.context.set(first, r"a\.b.c", 1.5)
+    with formation.storage._database.transaction() as conn:
+        store: Any = formation.extraction._store
+        failure = {"id": new_extraction_failure_id(), "user_id": first, "first_place": 1, "last_place": 1}
+        told = {"code": "model_error", "message": "It failed.", "tries": 5, "failed_at": formation.clock()}
+        store._sql.add_failure(conn, formation_id=formation.id, **failure, **told)
+    formation.profiles.of(first)
+    assert formation.extraction.settled()
     formation.sessions.clear_buffer(first, "assistant")
     formation.agents.set_default(first, "assistant")
     formation.proofs.start_verification(mail, (f"{name}-phone", "telegram"))

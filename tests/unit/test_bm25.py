@@ -1,4 +1,4 @@
-"""BM25 over texts that come and go: the formula, and what removing leaves."""
+"""BM25 over rows in an order: the formula, what does not count, and texts read with those around them."""
 
 from __future__ import annotations
 
@@ -6,55 +6,96 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from muxi.core.memory.bm25 import K1, B, WordIndex
+from muxi.core.memory.bm25 import AFTER, BEFORE, K1, B, Texts, WordIndex
 
-TEXTS = [["tea", "tea", "leaf"], ["milk"], ["tea", "milk", "honey", "bread"]]
+TEA, LEAF, MILK, HONEY, BREAD, ABSENT = range(6)
+TEXTS = [[TEA, TEA, LEAF], [MILK], [TEA, MILK, HONEY, BREAD]]
 
 
-def index_of(texts: list[list[str]]) -> WordIndex:
+def index_of(texts: list[list[int]]) -> WordIndex:
     index = WordIndex()
-    for words in texts:
-        index.append(words)
+    for row, terms in enumerate(texts):
+        index.add(np.array(terms, np.int32), np.full(len(terms), row))
     return index
 
 
+def laid_out(texts: list[list[int]], sessions: list[int], counted: list[int] | None = None) -> Texts:
+    """Rows in their own order; ``counted`` says which of them count."""
+    rows = list(range(len(texts))) if counted is None else counted
+    of = [sessions[row] for row in rows]
+    place = np.full(len(texts), -1)
+    place[rows] = np.arange(len(rows))
+    first = np.array([of.index(session) for session in of])
+    last = np.array([len(of) - 1 - of[::-1].index(session) for session in of])
+    return Texts.of(place, first, last, np.array([float(len(texts[row])) for row in rows]))
+
+
+def scores(texts: list[list[int]], asked: list[int], counted: list[int] | None = None) -> list[float]:
+    laid = laid_out(texts, list(range(len(texts))), counted)
+    found: list[float] = laid.scores(laid.found(index_of(texts), asked)).tolist()
+    return found
+
+
+def window_scores(texts: list[list[int]], sessions: list[int], asked: list[int]) -> NDArray[np.float64]:
+    laid = laid_out(texts, sessions)
+    return laid.window_scores(laid.found(index_of(texts), asked), np.arange(len(texts)))
+
+
+def idf(holding: int, count: int) -> float:
+    return math.log(1 + (count - holding + 0.5) / (holding + 0.5))
+
+
 def test_formula() -> None:
-    """The score is the sum of idf times the saturated count, each word of the question counted once."""
+    """The score is the sum of rarity times the saturated count, each word of the question counted once."""
 
     def part(count: int, length: int, holding: int) -> float:
-        idf = math.log(1 + (3 - holding + 0.5) / (holding + 0.5))
-        return idf * count * (K1 + 1) / (count + K1 * (1 - B + B * length / (8 / 3)))
+        rarity = idf(holding, 3) / idf(1, 3)
+        return rarity * count * (K1 + 1) / (count + K1 * (1 - B + B * length / (8 / 3)))
 
-    scores = index_of(TEXTS).scores(["tea", "honey", "tea", "absent"], None)
-    assert scores.tolist() == pytest.approx([part(2, 3, 2), 0, part(1, 4, 2) + part(1, 4, 1)])
-
-
-def test_statistics_over_some() -> None:
-    """Texts that do not count change neither the rarity of a word nor the mean length."""
-    among = np.array([True, False, True])
-    alone = index_of([TEXTS[0], TEXTS[2]]).scores(["milk", "tea"], None)
-    assert index_of(TEXTS).scores(["milk", "tea"], among)[among].tolist() == alone.tolist()
+    assert scores(TEXTS, [TEA, HONEY, TEA, ABSENT]) == pytest.approx([part(2, 3, 2), 0, part(1, 4, 2) + part(1, 4, 1)])
 
 
-@pytest.mark.parametrize("row", [0, 1, 2])
-def test_removing_gives_the_row_to_the_last(row: int) -> None:
-    """A text that goes is as if it never was; the last one has its number and every byte is given back."""
-    index = index_of(TEXTS)
-    index.move_last_to(row, TEXTS[row], TEXTS[-1])
-    left = [*TEXTS]
-    left[row] = left[-1]
-    left.pop()
-    assert len(index) == 2
-    assert index.scores(["tea", "milk", "honey"], None).tolist() == (
-        index_of(left).scores(["tea", "milk", "honey"], None).tolist()
-    )
-    index.move_last_to(1, left[1], left[1])
-    index.move_last_to(0, left[0], left[0])
-    assert len(index) == 0
-    assert index.nbytes < index_of([TEXTS[1]]).nbytes
+def test_a_rare_word_counts_the_same_among_few_and_many() -> None:
+    """A word of one text out of ten is worth what a word of one out of a thousand is."""
+    few, many = ([[TEA]] + [[MILK]] * (count - 1) for count in (10, 1_000))
+    assert scores(few, [TEA])[0] == pytest.approx(scores(many, [TEA])[0])
+
+
+def test_rows_that_do_not_count() -> None:
+    """Rows without a place change neither the rarity of a word nor the mean length."""
+    assert scores(TEXTS, [MILK, TEA], counted=[0, 2]) == scores([TEXTS[0], TEXTS[2]], [MILK, TEA])
+
+
+def test_one_by_one_or_at_once() -> None:
+    """Words are found alike whether they were sorted in already or came just now."""
+    texts = [[row % 7, row % 11, 3] for row in range(3_000)]
+    at_once = WordIndex()
+    rows = np.repeat(np.arange(len(texts)), 3)
+    at_once.add(np.array(texts, np.int32).ravel(), rows)
+    for term in range(12):
+        for found, expected in zip(index_of(texts).rows_of(term), at_once.rows_of(term), strict=True):
+            assert found.tolist() == expected.tolist()
+
+
+def test_texts_around() -> None:
+    """A text is read with the ones before and after it in its session, and with none of another."""
+    texts = [[TEA] if row == 10 else [MILK] for row in range(20)]
+    found = window_scores(texts, [0] * 20, [TEA])
+    assert np.flatnonzero(found).tolist() == list(range(10 - AFTER, 10 + BEFORE + 1))
+    found = window_scores(texts, [0] * 10 + [1] * 2 + [2] * 8, [TEA])
+    assert np.flatnonzero(found).tolist() == [10, 11]
+
+
+def test_formula_around() -> None:
+    """Counts and lengths are those of the window; how rare a word is, is counted in single texts."""
+    found = window_scores(TEXTS, [0, 0, 1], [TEA])
+    rarity, mean = idf(2, 3) / idf(1, 3), (4 + 4 + 4) / 3
+    saturation = K1 * (1 - B + B * 4 / mean)
+    assert found.tolist() == pytest.approx([rarity * (K1 + 1) * n / (n + saturation) for n in (2, 2, 1)])
 
 
 def test_texts_without_words() -> None:
     """Texts of no words score 0 and divide by nothing."""
-    assert index_of([[], []]).scores(["tea"], None).tolist() == [0, 0]
+    assert scores([[], []], [TEA]) == [0, 0]

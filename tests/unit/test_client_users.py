@@ -128,7 +128,7 @@ def test_an_identifier_is_looked_up_before_it_is_in_a_path(server: ScriptedServe
 
 
 def test_lines_are_cut_at_line_feeds_only(server: ScriptedServer, use: Use) -> None:
-    """Pieces may end within a line or a character, and a line may hold what else ends lines; the last may lack its end."""
+    """Pieces may end within a line or a character; a line may hold what else ends lines; the last may lack its end."""
     text = '{"a": "\u2028\u0085\x0b"}\r\n\n{"b": "ä€"}'
     body = text.encode()
     server.answers = [Answer(chunks=tuple(body[at : at + 1] for at in range(len(body))), content_type=JSON_LINES)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -15,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from muxi.core.memory.recall import MemoryIndex
+from muxi.core.memory.recall import MOST_SCORED, MemoryIndex
 from muxi.core.memory.types import SAID, Hit, Memory
-from muxi.core.memory.weights import FEATURES, WEIGHTS
+from muxi.core.memory.weights import WEIGHTS
 from muxi.errors import EmbeddingMismatchError
 from muxi.ids import MemoryId
 
@@ -60,8 +62,9 @@ def search(
     vector: NDArray[np.float32] | None = None,
     limit: int = 10,
     keep: Callable[[Memory], bool] | None = None,
+    explain: bool = False,
 ) -> list[Hit]:
-    return index.search(query, vector, limit=limit, now=NOW, keep=keep)
+    return index.search(query, vector, limit=limit, now=NOW, keep=keep, explain=explain)
 
 
 def texts(hits: list[Hit]) -> list[str]:
@@ -94,12 +97,14 @@ def test_dense_match_without_words() -> None:
 
 
 def test_neighbours_lift() -> None:
-    """An answer that shares no word with the question is found by the turn before it, nearer turns before farther."""
-    said = ["weather", "breakfast", "Where is your sister now?", "Lisbon", "cool", "yes"]
+    """An answer that shares no word with the question is found by the turn before it; what is far away is not."""
+    said = ["weather", "tea", "breakfast", "Where is your sister now?", "Lisbon", "cool", "yes", "no", "ok", "fine"]
     index = index_of(*(memory(i, text, session_id="s", seq=i) for i, text in enumerate(said)))
-    assert texts(search(index, "where does the sister live"))[:1] == ["Where is your sister now?"]
-    assert set(texts(search(index, "where does the sister live"))[1:3]) == {"breakfast", "Lisbon"}
-    assert set(texts(search(index, "where does the sister live"))[3:5]) == {"weather", "cool"}
+    found = texts(search(index, "where does the sister live"))
+    assert set(found[:2]) == {"Where is your sister now?", "Lisbon"}
+    # Four after it and two before it are read with it.
+    assert set(found[2:7]) == {"cool", "yes", "no", "breakfast", "tea"}
+    assert set(found[7:]) == {"weather", "ok", "fine"}
 
 
 def test_neighbours_end_at_the_session() -> None:
@@ -202,6 +207,125 @@ def test_hit_is_the_memory_as_it_was_put() -> None:
     assert search(index_of(put), "tea")[0].memory == replace(put, vector=None)
 
 
+# What else speaks for a memory
+
+
+def features(index: MemoryIndex, query: str, vector: NDArray[np.float32] | None = None) -> dict[str, dict[str, float]]:
+    """The features of every hit, by its text."""
+    hits = search(index, query, vector, limit=100, explain=True)
+    return {hit.memory.text: dict(hit.features or {}) for hit in hits}
+
+
+def column(index: MemoryIndex, name: str, query: str) -> dict[str, float]:
+    return {text: of[name] for text, of in features(index, query).items()}
+
+
+def test_window_speaks_for_its_memory() -> None:
+    """The vector of a memory with those before it finds it, and the memory in its middle, by what is said around."""
+    said = [memory(i, f"turn {i}", session_id="s", seq=i, vector=axis(0), window=axis(0)) for i in range(8)]
+    said[4] = replace(said[4], window=axis(1))
+    of = features(index_of(*said), "", axis(1))
+    assert max(of, key=lambda text: of[text]["window"]) == "turn 4"
+    assert max(of, key=lambda text: of[text]["next_window"]) == "turn 3"
+    assert len({found["vector"] for found in of.values()}) == 1
+
+
+def test_without_a_window_the_memory_itself_counts() -> None:
+    """A memory whose window has no vector yet is ranked as if it were the window: as well as before there were any."""
+    said = [memory(i, f"turn {i}", vector=axis(i % 4), window=axis(i % 4)) for i in range(8)]
+    of = features(index_of(*said[:7], replace(said[7], window=None)), "", axis(3))["turn 7"]
+    assert of["window"] == of["vector"] > 0
+    assert of["next_window"] == of["window"]
+
+
+def test_window_of_a_refused_neighbour_is_not_used() -> None:
+    """A window may not speak for a text that may not be returned: its vector then counts as missing."""
+    said = [memory(i, f"turn {i}", session_id="s", seq=i, vector=axis(i % 2), window=axis(2)) for i in range(4)]
+    index = index_of(*said)
+    hits = search(index, "", axis(0), keep=lambda m: m.seq != 1, explain=True)
+    used = {hit.memory.seq: hit.features["window"] != hit.features["vector"] for hit in hits if hit.features}
+    assert used == {0: True, 2: False, 3: False}
+
+
+@pytest.mark.parametrize(
+    ("query", "speaker"),
+    [("What does Ann like?", {"Ann": 1.0, "Bob": 0.0}), ("What did Ann tell Bob?", {"Ann": 0.0, "Bob": 0.0})],
+)
+def test_speaker_who_is_named(query: str, speaker: dict[str, float]) -> None:
+    """What the one speaker said whom the question names is likelier; a question about two does not say who."""
+    said = [memory(i, f"tea {name}", metadata={"speaker": name}) for i, name in enumerate(["Ann", "Bob"])]
+    found = column(index_of(*said, memory(5, "tea", metadata={"speaker": 7})), "speaker", query)
+    assert found == {"tea Ann": speaker["Ann"], "tea Bob": speaker["Bob"], "tea": 0.0}
+
+
+def test_after_question() -> None:
+    """What follows a question that holds the words has its score; what follows a statement has not."""
+    said = ["Where is your sister?", "Lisbon", "My sister called", "Porto"]
+    index = index_of(*(memory(i, text, session_id="s", seq=i) for i, text in enumerate(said)))
+    words, after = (column(index, name, "my sister") for name in ("words", "after_question"))
+    assert after == {said[0]: 0.0, "Lisbon": words[said[0]], said[2]: 0.0, "Porto": 0.0}
+
+
+def test_when() -> None:
+    """A memory that speaks of a time is likelier for a question that asks when, by more than for another."""
+    index = index_of(memory(1, "We went there last week"), memory(2, "We went there"))
+    assert column(index, "when_time", "When did they go?") == {"We went there last week": 1.0, "We went there": 0.0}
+    assert column(index, "time", "Where did they go?") == {"We went there last week": 1.0, "We went there": 0.0}
+    assert WEIGHTS["when_time"] > WEIGHTS["time"] > 0
+
+
+def test_near_day() -> None:
+    """A question that names a day finds what was said on it, then what was said near it, by the days between."""
+    on = {0: "on the day", 2: "two days after", -8: "eight days before"}
+    day = datetime(2025, 3, 10, 12, tzinfo=UTC)
+    index = index_of(*(memory(50 + off, text, said_at=day + off * DAY) for off, text in on.items()))
+    found = column(index, "near_day", "What happened on 10 March 2025?")
+    assert found == {"on the day": 1.0, "two days after": 0.5, "eight days before": 0.2}
+    assert texts(search(index, "What happened on 10 March 2025?"))[0] == "on the day"
+    assert set(column(index, "near_day", "What happened?").values()) == {0.0}
+
+
+def test_day_without_a_year_in_an_old_conversation() -> None:
+    """A day without a year that nothing was said on lately is one of the conversation's own time."""
+    old = datetime(2019, 8, 20, 12, tzinfo=UTC)
+    index = index_of(memory(1, "camping", said_at=old), memory(2, "rain", said_at=old + 60 * DAY))
+    assert column(index, "near_day", "Who came on 20 August?") == {"camping": 1.0, "rain": pytest.approx(1 / 31)}
+
+
+def test_own_day() -> None:
+    """A day that a memory names is read on the day it was said: "yesterday" is the day before."""
+    index = index_of(
+        memory(1, "I bought a bike yesterday", said_at=datetime(2025, 3, 11, 9, tzinfo=UTC)),
+        memory(2, "I sold a bike", said_at=datetime(2025, 3, 11, 9, tzinfo=UTC)),
+    )
+    found = column(index, "own_day", "What happened on 10 March 2025?")
+    assert found == {"I bought a bike yesterday": 1.0, "I sold a bike": 0.0}
+
+
+def test_long_texts_do_not_outweigh_a_match() -> None:
+    """However long a text is, one that holds the question's word comes before it."""
+    index = index_of(memory(1, "other words " * 5_000), memory(2, "my violin"))
+    assert texts(search(index, "violin"))[0] == "my violin"
+
+
+def test_shortlist_of_many() -> None:
+    """Among more memories than are all scored, the one with the word, its answer and the likest are still found."""
+    chance = np.random.default_rng(1)
+    drawn = chance.standard_normal((MOST_SCORED + 2_000, 64)).astype(np.float32)
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    said = [memory(i, f"tea {i % 7}", session_id=str(i // 9), seq=i, vector=one) for i, one in enumerate(drawn)]
+    said[900] = replace(said[900], text="Where is the spare key?")
+    said[901] = replace(said[901], text="Under the pot")
+    index = index_of(*said)
+    assert set(texts(search(index, "where is the spare key", drawn[900], limit=3))[:2]) == {
+        "Where is the spare key?",
+        "Under the pot",
+    }
+    assert search(index, "nothing of this", drawn[4711], limit=1)[0].memory.id == said[4711].id
+    assert len(search(index, "tea", None, limit=1_000)) == 1_000
+    assert len(search(index, "tea", drawn[0], limit=len(said))) == len(said)
+
+
 # What may be returned
 
 
@@ -273,6 +397,22 @@ def test_remove() -> None:
     assert search(index, "tea", axis(0)) == []
 
 
+def test_changed_many_times() -> None:
+    """Memories whose words change again and again are found by the last ones, and the old ones take no room."""
+    said = [memory(i, f"tea number{i}", session_id="s", seq=i, vector=axis(i % 4), window=axis(1)) for i in range(20)]
+    index = index_of(*said)
+    size = index.nbytes
+    for turn in range(30):
+        index.put(replace(m, text=f"milk number{m.seq} turn{turn}") for m in said)
+    last = [replace(m, text=f"milk number{m.seq} turn29") for m in said]
+    assert len(index) == 20
+    assert shown(search(index, "number4 turn29", axis(1), 50)) == shown(
+        search(index_of(*last), "number4 turn29", axis(1), 50)
+    )
+    assert not search(index, "tea", explain=True)[0].features["words"]  # type: ignore[index]
+    assert index.nbytes < 8 * size
+
+
 def test_dimension_mismatch() -> None:
     """A vector of another dimension is an error, in a search and in a put, which then changes nothing."""
     index = index_of(memory(1, "tea", vector=axis(0)))
@@ -299,26 +439,27 @@ def test_vectors_that_are_no_numbers() -> None:
     assert texts(search(index, "", axis(0))) == ["milk", "tea", "wine"]
 
 
-def test_nbytes_grows_and_falls() -> None:
-    """The size counts vectors, texts and metadata, and falls when memories go."""
+def test_nbytes() -> None:
+    """The size counts both vectors, texts and metadata."""
     index = MemoryIndex()
     empty = index.nbytes
-    long = "word " * 1_000
-    said = [memory(i, long, vector=np.ones(384, np.float32), metadata={"x": ["y" * 1_000]}) for i in range(100)]
+    long, one = "word " * 1_000, np.ones(384, np.float32)
+    said = [memory(i, long, vector=one, window=one, metadata={"x": ["y" * 1_000]}) for i in range(100)]
     index.put(said)
-    full = index.nbytes
-    assert full > empty + 100 * (384 * 4 + len(long) + 1_000)
-    assert full < 2 * 100 * (384 * 4 + len(long) + 1_000 + 1_000)
-    index.remove(m.id for m in said[:10])
-    assert index.nbytes < full
-    for m in said[10:]:
-        index.remove([m.id])
-    assert index.nbytes <= empty
+    least = 100 * (2 * 384 * 4 + len(long) + 1_000)
+    assert empty + least < index.nbytes < 2 * least
 
 
 def test_every_weight_has_its_feature() -> None:
-    """The table of weights and the features are about the same names."""
-    assert WEIGHTS.keys() == FEATURES.keys()
+    """The table of weights, the features of a hit and the documents are about the same names."""
+    [hit] = search(index_of(memory(1, "tea")), "tea", explain=True)
+    assert hit.features is not None
+    assert WEIGHTS.keys() == hit.features.keys()
+    assert hit.score == pytest.approx(sum(WEIGHTS[name] * value for name, value in hit.features.items()))
+    assert search(index_of(memory(1, "tea")), "tea")[0].features is None
+    documented = (Path(__file__).parents[2] / "docs" / "recall.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (-?[\d.]+) \|", documented, re.M))
+    assert {name: float(weight) for name, weight in rows.items()} == WEIGHTS
 
 
 def test_threads() -> None:
@@ -331,6 +472,7 @@ def test_threads() -> None:
             for m in said:
                 index.put([m])
                 index.remove([m.id])
+                index.put([replace(m, text="milk")])
                 index.put([replace(m, vector=None), m])
         finally:
             done.set()
@@ -365,6 +507,7 @@ def memories(draw: st.DrawFn) -> list[Memory]:
             said_at=NOW - draw(st.integers(-1, 3)) * DAY,
             importance=draw(st.sampled_from([0.0, 0.5, 1.0])),
             vector=draw(vectors),
+            window=draw(vectors),
         )
         for number in range(count)
     ]
@@ -424,5 +567,6 @@ def test_refused_memories_might_as_well_not_be_there(
     def keep(m: Memory) -> bool:
         return m.session_id != refused and m.importance > 0
 
+    said = [replace(m, window=None) for m in said]  # a window may hold a refused text: see above
     without = index_of(*filter(keep, said))
     assert shown(search(index_of(*said), query, vector, 50, keep)) == shown(search(without, query, vector, 50))

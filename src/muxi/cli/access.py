@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 from muxi.cli.options import Who
 
 Shape = dict[str, Any]
+#: How a value goes to its path.
+Op = Literal["set", "add", "remove"]
 #: Of an export: one JSON document, or JSON Lines.
 Format = Literal["json", "jsonl"]
 
@@ -51,6 +54,9 @@ class UserAccess(Protocol):
     def erase(self, who: Who) -> Shape:
         """``muxi_user_id``, ``users``, ``counts``, ``receipt``, ``erased_at``."""
 
+    def delete_data(self, who: Who, before: datetime | None) -> Shape:
+        """``muxi_user_id``, ``counts``, ``before``, ``receipt``, ``deleted_at``."""
+
     def expire(self) -> Shape:
         """Erases visitors whose token has ended: ``erased``, how many."""
 
@@ -65,20 +71,36 @@ class ProofAccess(Protocol):
         """The user, as `Access.show`."""
 
 
+class ContextAccess(Protocol):
+    """What is known of a user, by path."""
+
+    def show(self, who: Who, at: datetime | None) -> Shape:
+        """``context``, now or as it was; empty for nobody."""
+
+    def change(self, who: Who, path: str, value: Any, op: Op, source: str, importance: float) -> Shape:
+        """Sets, adds or removes a value: ``facts`` that were written."""
+
+    def delete(self, who: Who, path: str, forget: bool) -> Shape:
+        """``deleted``: whether there was something."""
+
+    def history(self, who: Who, path: str, limit: int, cursor: str | None) -> Shape:
+        """``facts``, newest first, and ``next_cursor``."""
+
+
 class Access(Protocol):
-    """A context manager; raises only `muxi.errors.MuxiError` and its children."""
+    """A context manager; raises only `muxi.errors.MuxiError` and its children.
 
-    @property
-    def where(self) -> str:
-        """What it works on, for a person."""
+    Attributes:
+        where: what it works on, for a person.
+        users: users as things.
+        context: what is known of a user, by path.
+        proofs: proofs by one-time codes.
+    """
 
-    @property
-    def users(self) -> UserAccess:
-        """Users as things."""
-
-    @property
-    def proofs(self) -> ProofAccess:
-        """Proofs by one-time codes."""
+    where: str
+    users: UserAccess
+    context: ContextAccess
+    proofs: ProofAccess
 
     def resolve(self, who: Who) -> Shape:
         """The user; made if new: ``muxi_user_id``, ``created``, ``created_at``."""
@@ -96,7 +118,7 @@ class Access(Protocol):
         """Makes users one: ``merge_id``, ``survivor``, ``merged``, ``merged_at``, ``merged_by``, ``split_at``."""
 
     def preview(self, users: Sequence[Who], into: Who | None) -> Shape:
-        """What `merge` would join: ``survivor`` and ``holdings`` by user."""
+        """What `merge` would join: ``survivor``, ``holdings`` by user, and ``disagreements`` of their contexts."""
 
     def split(self, merge_id: str) -> Shape:
         """Undoes a merge and returns it."""
@@ -110,7 +132,9 @@ class Access(Protocol):
     def verify_audit(self) -> Shape:
         """Whether the audit is as it was written: ``sound``, ``rows``, ``broken_at``."""
 
-    def remember(self, who: Who, text: str, metadata: Shape, importance: float) -> Shape:
+    def remember(
+        self, who: Who, text: str, metadata: Shape, importance: float, expires_in: timedelta | None = None
+    ) -> Shape:
         """Stores a memory and returns it."""
 
     def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:

@@ -8,7 +8,22 @@ from typing import Annotated
 
 import typer
 
-from muxi.cli import audit, chat, db, demo, imports, memories, merges, output, people, privacy, serve, users, verify
+from muxi.cli import (
+    audit,
+    chat,
+    context,
+    db,
+    demo,
+    imports,
+    memories,
+    merges,
+    output,
+    people,
+    privacy,
+    serve,
+    users,
+    verify,
+)
 from muxi.errors import MuxiError
 
 app = typer.Typer(
@@ -27,6 +42,7 @@ users.app.command()(people.enable)
 users.app.command()(privacy.export)
 users.app.command()(privacy.restore)
 users.app.command()(privacy.erase)
+users.app.command("delete-data")(privacy.delete_data)
 users.app.command()(privacy.expire)
 users.app.command("import")(imports.import_users)
 users.app.command()(merges.merge)
@@ -37,6 +53,7 @@ app.command()(users.link)
 app.command()(users.unlink)
 app.add_typer(verify.app, name="verify")
 app.add_typer(memories.app, name="memories")
+app.add_typer(context.app, name="context")
 app.command()(audit.audit)
 app.add_typer(db.app, name="db")
 

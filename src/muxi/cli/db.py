@@ -6,7 +6,7 @@ import asyncio
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,6 +20,7 @@ from muxi.errors import StorageUnavailableError
 if TYPE_CHECKING:
     from muxi.core.formation import Formation
     from muxi.core.memory.store import MemoryStore
+    from muxi.core.privacy.retention_store import RetentionStore
     from muxi.storage.migrate import Migration
     from muxi.storage.open import Storage
 
@@ -82,6 +83,42 @@ def reembed(place: Place, json: Json = False) -> None:
         output.as_json({"reembedded": made, "model": model})
     else:
         output.done(f"{made} memories embedded with {model}.")
+
+
+@app.command()
+@placed_in_store
+def sweep(
+    place: Place,
+    rewrite: Annotated[
+        bool,
+        typer.Option(
+            "--rewrite",
+            help="Write the tables anew, too: no byte of what was deleted is left in them. Nobody can write meanwhile.",
+            show_default=False,
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Remove what has expired or is too old, and visitors whose token has ended. A server does it now and then, too."""
+    with closing(place.formation(check_embeddings=False)) as formation:
+        swept = formation.sweeper.sweep()
+        clean = _retention(formation).scrub(rewrite=True) if rewrite else swept is not None and swept.clean
+    counts = dict(swept.counts) if swept else {}
+    if json:
+        visitors = swept.visitors if swept else 0
+        output.as_json({"swept": swept is not None, "counts": counts, "visitors": visitors, "clean": clean})
+        return
+    if swept is None:
+        output.note("Another process is sweeping at this moment: it will remove the same.")
+    else:
+        output.done(f"Swept. Visitors erased: {swept.visitors}.")
+        output.table(("table", "removed"), counts.items(), empty="Nothing had expired.")
+    if not clean:
+        output.note("What was deleted is not out of the files yet: somebody still reads it. Run it again.")
+
+
+def _retention(formation: Formation) -> RetentionStore:
+    return formation.storage.for_formation(formation.id, formation.clock()).retention
 
 
 def _storage(place: Place, *, must_exist: bool = False) -> Storage:

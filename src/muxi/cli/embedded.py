@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
 from muxi.cli import shapes
-from muxi.cli.access import Asked, Shape
+from muxi.cli.access import Asked, ContextAccess, ProofAccess, Shape, UserAccess
+from muxi.cli.embedded_context import EmbeddedContext
 from muxi.cli.embedded_users import ACTOR, EmbeddedProofs, EmbeddedUsers
 from muxi.cli.options import Who
 from muxi.core.chat import reply as recipe
@@ -17,6 +19,7 @@ from muxi.core.chat.search import search
 from muxi.core.chat.types import Piece, Turn
 from muxi.core.formation import Formation
 from muxi.core.memory.service import Draft
+from muxi.core.privacy.joining import preview
 
 
 class Embedded:
@@ -29,8 +32,9 @@ class Embedded:
 
     def __init__(self, formation: Formation, where: str) -> None:
         self._formation = formation
-        self.users = EmbeddedUsers(formation)
-        self.proofs = EmbeddedProofs(formation)
+        self.users: UserAccess = EmbeddedUsers(formation)
+        self.context: ContextAccess = EmbeddedContext(formation)
+        self.proofs: ProofAccess = EmbeddedProofs(formation)
         self.where = where
         self._loop = asyncio.Runner()
 
@@ -54,7 +58,7 @@ class Embedded:
         return shapes.merge(self._formation.merges.merge(users, into, actor=ACTOR))
 
     def preview(self, users: Sequence[Who], into: Who | None) -> Shape:
-        return shapes.merge_preview(self._formation.merges.preview(users, into))
+        return shapes.merge_preview(preview(self._formation, users, into))
 
     def split(self, merge_id: str) -> Shape:
         return shapes.merge(self._formation.merges.split(merge_id, actor=ACTOR))
@@ -74,9 +78,12 @@ class Embedded:
     def verify_audit(self) -> Shape:
         return shapes.verdict(self._formation.audit.verify())
 
-    def remember(self, who: Who, text: str, metadata: Shape, importance: float) -> Shape:
+    def remember(
+        self, who: Who, text: str, metadata: Shape, importance: float, expires_in: timedelta | None = None
+    ) -> Shape:
         user = self._formation.identities.resolve(who)
-        stored = self._formation.memories.add(user.id, [Draft(text, metadata, importance)])
+        draft = Draft(text, metadata, importance, expires_in=expires_in)
+        stored = self._formation.memories.add(user.id, [draft])
         return shapes.memory(stored[0])
 
     def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from muxi.cli import shapes
 from muxi.cli.access import Format, Shape
@@ -41,6 +42,9 @@ class EmbeddedUsers:
 
     def erase(self, who: Who) -> Shape:
         return shapes.erased(self._formation.privacy.erase(who, actor=ACTOR))
+
+    def delete_data(self, who: Who, before: datetime | None) -> Shape:
+        return shapes.deleted(self._formation.deletion.delete_data(who, before, actor=ACTOR))
 
     def expire(self) -> Shape:
         return {"erased": self._formation.anonymous.expire_anonymous()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -27,13 +28,18 @@ def add(
     meta: Annotated[
         list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="May be repeated.", show_default=False)
     ] = None,
+    days: Annotated[
+        float | None,
+        typer.Option(help="For how long; for ever if not told.", min=0.0001, max=36_500, show_default=False),
+    ] = None,
     type: Type = None,
     json: Json = False,
 ) -> None:
     """Remember a text."""
     metadata = dict(_pair(one) for one in meta or [])
+    lifetime = None if days is None else timedelta(days=days)
     with place.open() as access:
-        stored = access.remember(identifier(who, type), text, metadata, importance)
+        stored = access.remember(identifier(who, type), text, metadata, importance, lifetime)
     if json:
         output.as_json(stored)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from typing import Annotated
 
 import typer
@@ -91,3 +92,10 @@ def _holdings_table(preview: Shape) -> None:
         empty="Nobody.",
         title=f"All would be {preview['survivor']}; nothing was changed.",
     )
+    if preview["disagreements"]:
+        differing = (
+            (one["path"], user, dumps(value, ensure_ascii=False))
+            for one in preview["disagreements"]
+            for user, value in one["values"].items()
+        )
+        output.table(("path", "user", "value"), differing, empty="", title="What was said last would be shown of:")

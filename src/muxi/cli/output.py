@@ -18,7 +18,7 @@ answers = Console(highlight=False, markup=False, emoji=False)
 notes = Console(highlight=False, markup=False, emoji=False, stderr=True)
 
 JSON_FLAG = "--json"
-ID_COLUMN = "memory"
+ID_COLUMNS = {"memory", "user", "merge"}
 ID_WIDTH = 30
 
 
@@ -41,7 +41,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     """Writes a table, or the line ``empty`` if it has no rows. Ids stay whole: people copy them."""
     made = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold", min_width=ID_WIDTH if column == ID_COLUMN else None)
+        made.add_column(column, overflow="fold", min_width=ID_WIDTH if column in ID_COLUMNS else None)
     for row in rows:
         made.add_row(*(Text(printable(str(cell))) for cell in row))
     if made.row_count:

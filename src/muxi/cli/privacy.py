@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated, Literal
 
@@ -19,6 +20,8 @@ from muxi.cli.place import Place, placed
 from muxi.cli.users import details_tables
 from muxi.errors import InvalidImportError, InvalidInputError
 
+#: How a time may be written.
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An export; - for standard input.", show_default=False)]
 
 
@@ -86,6 +89,40 @@ def erase(
         return
     output.done(f"{erased['muxi_user_id']} is erased. The receipt is row {erased['receipt']} of the audit.")
     _count_table("erased", erased["counts"])
+
+
+@placed
+def delete_data(
+    place: Place,
+    ident: Ident,
+    before: Annotated[
+        datetime | None,
+        typer.Option(help="Only what is older than this time, in UTC.", formats=TIMES, show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.", show_default=False)] = False,
+    type: Type = None,
+    json: Json = False,
+) -> None:
+    """Delete what a user said and what is remembered of them, for good; the user stays. Asks first."""
+    if json and not yes:
+        raise typer.BadParameter("--json cannot ask: say --yes, too.")
+    until = None if before is None else before.replace(tzinfo=UTC)
+    with place.open() as access:
+        who: Who = identifier(ident, type)
+        if not yes:
+            user = access.users.details(who)
+            details_tables(user)
+            older = f" older than {until:%Y-%m-%d %H:%M} UTC" if until else ""
+            if not typer.confirm(f"Delete everything{older} that {user['muxi_user_id']} said, for good?", err=True):
+                output.note("Nothing was deleted.")
+                raise typer.Exit(1)
+            who = user["muxi_user_id"]
+        deleted = access.users.delete_data(who, until)
+    if json:
+        output.as_json(deleted)
+        return
+    output.done(f"Deleted. {deleted['muxi_user_id']} stays. The receipt is row {deleted['receipt']} of the audit.")
+    _count_table("deleted", deleted["counts"])
 
 
 @placed

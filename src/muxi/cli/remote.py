@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from muxi.cli.access import Asked, Shape
+from muxi.cli.access import Asked, ContextAccess, ProofAccess, Shape, UserAccess
 from muxi.cli.options import Who
+from muxi.cli.remote_context import RemoteContext
 from muxi.cli.remote_users import RemoteProofs, RemoteUsers
 from muxi.cli.values import shape
 from muxi.client.sync import FormationClient
@@ -24,8 +26,9 @@ class Remote:
 
     def __init__(self, url: str, formation_id: str | None) -> None:
         self._client = FormationClient(url, formation_id or "default", timeout=120)
-        self.users = RemoteUsers(self._client)
-        self.proofs = RemoteProofs(self._client)
+        self.users: UserAccess = RemoteUsers(self._client)
+        self.context: ContextAccess = RemoteContext(self._client)
+        self.proofs: ProofAccess = RemoteProofs(self._client)
         self.where = f"the server at {re.sub('//[^/]*@', '//', url)}"  # without a password
 
     def resolve(self, who: Who) -> Shape:
@@ -59,8 +62,11 @@ class Remote:
     def verify_audit(self) -> Shape:
         return self._client.verify_audit()
 
-    def remember(self, who: Who, text: str, metadata: Shape, importance: float) -> Shape:
-        return shape(self._client.add_memory(text, who, metadata=metadata, importance=importance))
+    def remember(
+        self, who: Who, text: str, metadata: Shape, importance: float, expires_in: timedelta | None = None
+    ) -> Shape:
+        stored = self._client.add_memory(text, who, metadata=metadata, importance=importance, expires_in=expires_in)
+        return shape(stored)
 
     def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:
         return {"hits": [shape(hit) for hit in self._client.search_memory(query, who, limit, agent)]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from muxi.cli.access import Format, Shape
 from muxi.cli.options import Who
@@ -40,6 +41,9 @@ class RemoteUsers:
 
     def erase(self, who: Who) -> Shape:
         return shape(self._users.erase(who))
+
+    def delete_data(self, who: Who, before: datetime | None) -> Shape:
+        return shape(self._users.delete_data(who, before))
 
     def expire(self) -> Shape:
         return {"erased": self._users.expire_anonymous()}

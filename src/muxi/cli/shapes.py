@@ -19,8 +19,9 @@ from muxi.core.identity.types import (
     UserDetails,
     UserSummary,
 )
+from muxi.core.memory.facts import Fact
 from muxi.core.memory.types import Hit, Memory
-from muxi.core.privacy.types import Erased, Restored
+from muxi.core.privacy.types import Deleted, Erased, Restored
 
 Shape = dict[str, Any]
 
@@ -38,12 +39,33 @@ def memory(one: Memory) -> Shape:
         "said_at": one.said_at.isoformat(),
         "created_at": one.created_at.isoformat(),
         "metadata": dict(one.metadata),
+        "expires_at": one.expires_at.isoformat() if one.expires_at else None,
     }
 
 
 def hit(one: Hit) -> Shape:
     """A found memory and its score."""
     return {"memory": memory(one.memory), "score": one.score}
+
+
+def fact(one: Fact) -> Shape:
+    """What was said about one path."""
+    return {
+        "fact_id": one.id,
+        "muxi_user_id": one.user_id,
+        "path": one.path,
+        "op": one.op,
+        "value": one.value,
+        "source": one.source,
+        "importance": one.importance,
+        "confidence": one.confidence,
+        "observed_at": one.observed_at.isoformat(),
+        "last_at": one.last_at.isoformat(),
+        "times": one.times,
+        "messages": list(one.evidence),
+        "superseded_at": _text(one.superseded_at),
+        "superseded_by": one.superseded_by,
+    }
 
 
 def linked(one: LinkedIdentifier) -> Shape:
@@ -96,6 +118,17 @@ def erased(one: Erased) -> Shape:
     }
 
 
+def deleted(one: Deleted) -> Shape:
+    """The receipt of a deletion."""
+    return {
+        "muxi_user_id": one.user_id,
+        "counts": dict(one.counts),
+        "before": one.before.isoformat() if one.before else None,
+        "receipt": one.receipt,
+        "deleted_at": one.deleted_at.isoformat(),
+    }
+
+
 def restored(one: Restored) -> Shape:
     """What came back from an export."""
     return {"muxi_user_id": one.user_id, "counts": dict(one.counts), "skipped": dict(one.skipped)}
@@ -120,7 +153,13 @@ def merge(one: Merge) -> Shape:
 
 def merge_preview(one: MergePreview) -> Shape:
     """What a merge would join."""
-    return {"survivor": one.survivor_id, "holdings": {user: asdict(held) for user, held in one.holdings.items()}}
+    return {
+        "survivor": one.survivor_id,
+        "holdings": {user: asdict(held) for user, held in one.holdings.items()},
+        "disagreements": [
+            {"path": differing.path, "values": dict(differing.values)} for differing in one.disagreements
+        ],
+    }
 
 
 def record(one: Record) -> Shape:

@@ -1,4 +1,4 @@
-"""The client SDK: two thin shells (`sync`, `aio`, with `users` and `proofs`) around parts that do no input or output.
+"""The client SDK: two thin shells (`sync`, `aio`; `users`, `context`, `proofs`) around parts without input or output.
 
 `connection` knows where the server is and as whom to speak to it, `identifiers` checks who is meant, `requests` builds
 every request, `answers` takes every response apart: `reading` makes the values of `replies` of it, `faults` the errors

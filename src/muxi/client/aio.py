@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
 
 from muxi.client import requests
 from muxi.client.connection import Connection
+from muxi.client.context import AsyncContext
 from muxi.client.identifiers import IdentifierInput
 from muxi.client.paging import every_awaited
 from muxi.client.proofs import AsyncProofs
@@ -48,6 +49,7 @@ class AsyncFormationClient:
     ) -> None:
         self._wire = AsyncWire(Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ))
         self.users = AsyncUsers(self._wire)
+        self.context = AsyncContext(self._wire)
         self.proofs = AsyncProofs(self._wire)
 
     async def chat(
@@ -169,10 +171,18 @@ class AsyncFormationClient:
         session_id: str | None = None,
         agent: str | None = None,
         said_at: datetime | str | None = None,
+        expires_in: timedelta | None = None,
     ) -> Memory:
         """Remembers a text about a user."""
         request = requests.add_memory(
-            text, user_id, metadata=metadata, importance=importance, session_id=session_id, agent=agent, said_at=said_at
+            text,
+            user_id,
+            metadata=metadata,
+            importance=importance,
+            session_id=session_id,
+            agent=agent,
+            said_at=said_at,
+            expires_in=expires_in,
         )
         return await self._wire.call(request)
 

@@ -41,7 +41,9 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 def _tree(kind: type[MuxiError]) -> Iterator[type[MuxiError]]:
     yield kind
     for child in kind.__subclasses__():
-        yield from _tree(child)
+        # A server in the same process has some of its own.
+        if child.__module__ == kind.__module__:
+            yield from _tree(child)
 
 
 BY_CODE: Mapping[str, type[MuxiError]] = {kind.code: kind for kind in _tree(MuxiError)}

@@ -8,9 +8,9 @@ from typing import Any
 from muxi.client import reading, user_reading
 from muxi.client.identifiers import IdentifierInput, as_headers, as_json
 from muxi.client.replies import User
-from muxi.client.request import Request, given
+from muxi.client.request import Request, given, seconds
 from muxi.client.user_replies import AnonymousUser, LinkToken, Started
-from muxi.errors import InvalidInputError, InvalidProofError
+from muxi.errors import InvalidProofError
 
 
 def start_verification(user_id: IdentifierInput, identifier: IdentifierInput | None = None) -> Request[Started]:
@@ -25,7 +25,7 @@ def confirm_verification(code: str, identifier: IdentifierInput | None = None, m
 
 
 def create_link_token(identifier: IdentifierInput, expires_in: timedelta | None = None) -> Request[LinkToken]:
-    body = as_json(identifier) | given(expires_in=_seconds(expires_in))
+    body = as_json(identifier) | given(expires_in=seconds(expires_in))
     return Request("POST", "/v1/link-tokens", user_reading.link_token, body)
 
 
@@ -39,7 +39,7 @@ def associate_id_token(id_token: str, user_id: IdentifierInput | None = None, me
 
 
 def resolve_anonymous(expires_in: timedelta | None = None) -> Request[AnonymousUser]:
-    body = given(expires_in=_seconds(expires_in))
+    body = given(expires_in=seconds(expires_in))
     # Each one is somebody new.
     return Request("POST", "/v1/users/anonymous", user_reading.anonymous_user, body, idempotent=False)
 
@@ -57,11 +57,3 @@ def _text(proof: Any, what: str) -> str:
     if not isinstance(proof, str):
         raise InvalidProofError(f"The {what} is text, not {proof.__class__.__name__}.")
     return proof
-
-
-def _seconds(expires_in: timedelta | None) -> int | None:
-    if expires_in is None:
-        return None
-    if not isinstance(expires_in, timedelta):
-        raise InvalidInputError(f"expires_in is a timedelta, not {expires_in.__class__.__name__}.")
-    return round(expires_in.total_seconds())

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from muxi.client.replies import (
+    Disagreement,
     Hit,
     Holdings,
     LinkedIdentifier,
@@ -78,6 +79,7 @@ def memory(body: Json) -> Memory:
         said_at=moment(body["said_at"]),
         created_at=moment(body["created_at"]),
         metadata=body["metadata"],
+        expires_at=moment(body["expires_at"]) if body.get("expires_at") else None,
     )
 
 
@@ -130,7 +132,9 @@ def merge(body: Json) -> Merge:
 
 
 def merge_preview(body: Json) -> MergePreview:
-    return MergePreview(body["survivor"], {user: holdings(held) for user, held in body["holdings"].items()})
+    held = {user: holdings(one) for user, one in body["holdings"].items()}
+    differing = tuple(Disagreement(one["path"], one["values"]) for one in body["disagreements"])
+    return MergePreview(body["survivor"], held, differing)
 
 
 def merges(body: Json) -> list[Merge]:

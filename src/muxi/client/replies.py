@@ -33,6 +33,7 @@ class Memory:
         said_at: when it was said.
         created_at: when it was stored.
         metadata: the application's own.
+        expires_at: from then on it is not recalled; ``None``: it stays.
     """
 
     memory_id: str
@@ -45,6 +46,7 @@ class Memory:
     said_at: datetime
     created_at: datetime
     metadata: Mapping[str, Any]
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class LinkedIdentifier:
         identifier: as it was written; a secret is masked.
         type: the channel that knows the user by it; ``None`` if not told.
         linked_at: when it was linked.
-        linked_by: ``"resolve"`` (first contact) or ``"associate"``.
+        linked_by: ``"resolve"`` (first contact), ``"associate"``, ``"import"``, ``"anonymous"``, ``"sign_in"``, or the
+            proof: ``"code"``, ``"link_token"``, ``"id_token"``.
         verified_at: when the user proved that it is theirs; ``None`` until then.
     """
 
@@ -167,16 +170,31 @@ class Holdings:
 
 
 @dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A path of the context at which users say different things.
+
+    Attributes:
+        path: dotted.
+        values: by ``usr_`` id, of those who have one there.
+    """
+
+    path: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class MergePreview:
     """What a merge would join.
 
     Attributes:
         survivor: the user that all would be.
         holdings: what each user has now, by ``usr_`` id, the survivor first.
+        disagreements: where what was said last would be shown.
     """
 
     survivor: str
     holdings: Mapping[str, Holdings]
+    disagreements: tuple[Disagreement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from muxi.errors import MuxiError
+from muxi.errors import InvalidInputError, MuxiError
 
 T = TypeVar("T")
 
@@ -40,6 +41,19 @@ class Request(Generic[T]):
 def given(**members: Any) -> dict[str, Any]:
     """The members that were told."""
     return {name: value for name, value in members.items() if value is not None}
+
+
+def seconds(expires_in: timedelta | None) -> int | None:
+    """A span of time as the server takes it.
+
+    Raises:
+        InvalidInputError: it is something else.
+    """
+    if expires_in is None:
+        return None
+    if not isinstance(expires_in, timedelta):
+        raise InvalidInputError(f"expires_in is a timedelta, not {expires_in.__class__.__name__}.")
+    return round(expires_in.total_seconds())
 
 
 def page(limit: int, cursor: str | None) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from muxi.client import reading
@@ -22,7 +22,7 @@ from muxi.client.replies import (
     Session,
     User,
 )
-from muxi.client.request import Request, given, page, segment
+from muxi.client.request import Request, given, page, seconds, segment
 from muxi.errors import (
     InvalidMemoryError,
     InvalidMessageError,
@@ -41,6 +41,7 @@ class MemoryDraft(TypedDict, total=False):
     session_id: str | None
     agent: str | None
     said_at: datetime | str | None
+    expires_in: timedelta | None
 
 
 def chat(
@@ -149,9 +150,16 @@ def add_memory(
     session_id: str | None = None,
     agent: str | None = None,
     said_at: datetime | str | None = None,
+    expires_in: timedelta | None = None,
 ) -> Request[Memory]:
     draft = MemoryDraft(
-        text=text, metadata=metadata, importance=importance, session_id=session_id, agent=agent, said_at=said_at
+        text=text,
+        metadata=metadata,
+        importance=importance,
+        session_id=session_id,
+        agent=agent,
+        said_at=said_at,
+        expires_in=expires_in,
     )
     headers = as_headers(user_id) | _named_once()
     return Request("POST", "/v1/memories", reading.memory, _draft(draft), headers=headers)
@@ -203,4 +211,5 @@ def _named_once() -> dict[str, str]:
 def _draft(memory: MemoryDraft) -> dict[str, Any]:
     draft = given(**memory)
     said_at = draft.get("said_at")
-    return draft | ({"said_at": said_at.isoformat()} if isinstance(said_at, datetime) else {})
+    written = {"said_at": said_at.isoformat()} if isinstance(said_at, datetime) else {}
+    return draft | written | given(expires_in=seconds(draft.get("expires_in")))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
 
 from muxi.client import requests
 from muxi.client.connection import Connection
+from muxi.client.context import Context
 from muxi.client.identifiers import IdentifierInput
 from muxi.client.paging import every
 from muxi.client.proofs import Proofs
@@ -48,6 +49,7 @@ class FormationClient:
 
     Attributes:
         users: users as things: list, show, disable, erase, export, restore, link many.
+        context: what is known of a user by path: read, as it was too, changed, and how it came to be.
         proofs: that an identifier is a user's own: codes, link tokens, ID tokens, signing in.
 
     Raises:
@@ -64,6 +66,7 @@ class FormationClient:
     ) -> None:
         self._wire = Wire(Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ))
         self.users = Users(self._wire)
+        self.context = Context(self._wire)
         self.proofs = Proofs(self._wire)
 
     def chat(
@@ -260,6 +263,7 @@ class FormationClient:
         session_id: str | None = None,
         agent: str | None = None,
         said_at: datetime | str | None = None,
+        expires_in: timedelta | None = None,
     ) -> Memory:
         """Remembers a text about a user.
 
@@ -271,12 +275,20 @@ class FormationClient:
             session_id: the conversation it belongs to.
             agent: only this agent's.
             said_at: when it was said; now if not told.
+            expires_in: how long it is recalled; for ever if not told.
 
         Raises:
             InvalidMemoryError: it is empty, too long, or its importance is not within 0 and 1.
         """
         request = requests.add_memory(
-            text, user_id, metadata=metadata, importance=importance, session_id=session_id, agent=agent, said_at=said_at
+            text,
+            user_id,
+            metadata=metadata,
+            importance=importance,
+            session_id=session_id,
+            agent=agent,
+            said_at=said_at,
+            expires_in=expires_in,
         )
         return self._wire.call(request)
 

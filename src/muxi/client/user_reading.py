@@ -10,6 +10,7 @@ from muxi.client.user_replies import (
     AnonymousUser,
     BulkResult,
     Conflict,
+    Deleted,
     Erased,
     LinkToken,
     Restored,
@@ -53,6 +54,16 @@ def erased(body: Json) -> Erased:
         counts=body["counts"],
         receipt=body["receipt"],
         erased_at=moment(body["erased_at"]),
+    )
+
+
+def deleted(body: Json) -> Deleted:
+    return Deleted(
+        muxi_user_id=body["muxi_user_id"],
+        counts=body["counts"],
+        before=moment(body["before"]) if body["before"] else None,
+        receipt=body["receipt"],
+        deleted_at=moment(body["deleted_at"]),
     )
 
 

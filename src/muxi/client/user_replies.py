@@ -61,6 +61,25 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """The receipt of a deletion of what a user said; the user stays.
+
+    Attributes:
+        muxi_user_id: whose.
+        counts: rows that were deleted, by table.
+        before: only what was older was deleted; ``None``: all.
+        receipt: the place of its row in the audit.
+        deleted_at: when.
+    """
+
+    muxi_user_id: str
+    counts: Mapping[str, int]
+    before: datetime | None
+    receipt: int
+    deleted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """A user who was read from an export.
 

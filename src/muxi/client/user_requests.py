@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, TypedDict
 
 from muxi.client import reading, user_reading
 from muxi.client.identifiers import IdentifierInput, as_headers, as_json, list_as_json
 from muxi.client.replies import Page
 from muxi.client.request import Request, given, page, segment
-from muxi.client.user_replies import BulkResult, Erased, Restored, UserDetails, UserSummary
+from muxi.client.user_replies import BulkResult, Deleted, Erased, Restored, UserDetails, UserSummary
 from muxi.errors import InvalidIdentifierError, InvalidImportError, UserNotFoundError
 
 JSON_LINES = "application/x-ndjson"
@@ -45,6 +46,13 @@ def enable(muxi_user_id: str) -> Request[UserSummary]:
 def erase(muxi_user_id: str) -> Request[Erased]:
     # A second time nobody is there, and the counts of the first would be lost.
     return Request("DELETE", _path(muxi_user_id), user_reading.erased, idempotent=False)
+
+
+def delete_data(muxi_user_id: str, acting: IdentifierInput, before: datetime | str | None) -> Request[Deleted]:
+    path, until = _path(muxi_user_id, "/data"), before.isoformat() if isinstance(before, datetime) else before
+    # A second time nothing is there, and the counts of the first would be lost.
+    params, headers = given(before=until), as_headers(acting)
+    return Request("DELETE", path, user_reading.deleted, params=params, headers=headers, idempotent=False)
 
 
 def export(muxi_user_id: str, acting: IdentifierInput) -> Request[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from muxi.client import user_requests as requests
@@ -11,7 +12,7 @@ from muxi.client.paging import every, every_awaited
 from muxi.client.replies import Page
 from muxi.client.requests import owner
 from muxi.client.streams import lines, lines_awaited
-from muxi.client.user_replies import BulkResult, Erased, Restored, UserDetails, UserSummary
+from muxi.client.user_replies import BulkResult, Deleted, Erased, Restored, UserDetails, UserSummary
 from muxi.client.user_requests import Group
 from muxi.client.wire import AsyncWire, Wire
 from muxi.ids import is_id
@@ -67,6 +68,22 @@ class Users:
     def erase(self, user_id: IdentifierInput) -> Erased:
         """Erases a user, and everyone who was merged into them, for good. Errors as `show`."""
         return self._wire.call(requests.erase(self._id(user_id)))
+
+    def delete_data(self, user_id: IdentifierInput, before: datetime | str | None = None) -> Deleted:
+        """Deletes what a user said and what is remembered of them; the user and the identifiers stay.
+
+        With the client key only of the acting user, by an identifier that is proven.
+
+        Args:
+            user_id: whose.
+            before: only what is older, by when it was said or stored; UTC if it has no zone. All if not told.
+
+        Raises:
+            UserNotFoundError: nobody has this identifier.
+            UnprovenIdentifierError: this is the client key, and the identifier was never proven.
+            InvalidInputError: ``before`` is not a time.
+        """
+        return self._wire.call(requests.delete_data(self._id(user_id), user_id, before))
 
     def export(self, user_id: IdentifierInput) -> dict[str, Any]:
         """Everything that is stored of a user, as one document; `export_lines` if it is much.
@@ -146,6 +163,10 @@ class AsyncUsers:
     async def erase(self, user_id: IdentifierInput) -> Erased:
         """Erases a user, and everyone who was merged into them, for good."""
         return await self._wire.call(requests.erase(await self._id(user_id)))
+
+    async def delete_data(self, user_id: IdentifierInput, before: datetime | str | None = None) -> Deleted:
+        """Deletes what a user said and what is remembered of them; the user and the identifiers stay."""
+        return await self._wire.call(requests.delete_data(await self._id(user_id), user_id, before))
 
     async def export(self, user_id: IdentifierInput) -> dict[str, Any]:
         """Everything that is stored of a user, as one document; `export_lines` if it is much."""

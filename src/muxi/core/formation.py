@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,22 +27,49 @@ from muxi.core.identity.proofs import Proofs
 from muxi.core.identity.service import Identities
 from muxi.core.identity.users import Users
 from muxi.core.memory.buffer import BufferMemory
+from muxi.core.memory.context import Context, Schema
+from muxi.core.memory.edits import Edits
 from muxi.core.memory.embedder import check_space
+from muxi.core.memory.extraction.extract import extract
+from muxi.core.memory.extraction.model_extractor import ModelExtractor
+from muxi.core.memory.extraction.rule_extractor import RuleExtractor
+from muxi.core.memory.extraction.service import Extraction
+from muxi.core.memory.extraction.work import Written
+from muxi.core.memory.extraction.worker import Pace
+from muxi.core.memory.keeping import Keep, as_it_is, without_private_values
+from muxi.core.memory.memobase_store import MemobaseParts
+from muxi.core.memory.profiles import Profiles
 from muxi.core.memory.service import Memories
 from muxi.core.models.base import ChatModel, EmbeddingModel
 from muxi.core.models.providers.local import LocalEmbeddings
 from muxi.core.models.providers.quote import QuoteModel
+from muxi.core.privacy.deletion import Deletion
+from muxi.core.privacy.retention_store import RetentionStore
+from muxi.core.privacy.scrub import Scrub
 from muxi.core.privacy.service import Privacy
+from muxi.core.privacy.sweeping import Ages, Sweeper
+from muxi.core.privacy.types import Erased
 from muxi.core.sessions.service import Sessions
 from muxi.ids import UserId
-from muxi.settings import FormationSettings, IdentitySettings, ModelSettings
-from muxi.storage.open import Storage, open_storage
+from muxi.settings import FormationSettings, IdentitySettings, MemorySettings, ModelSettings, RetentionSettings
+from muxi.storage.open import FormationStores, Storage, open_storage
 
 if TYPE_CHECKING:
     from muxi.core.models.providers.openai import OpenAIModel
 
 DEFAULT_AGENT = "assistant"
 MIB = 1024 * 1024
+
+_log = logging.getLogger("muxi.memory")
+
+
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """Models that were handed in, before those that are set."""
+
+    chat: ChatModel | None
+    embedding: EmbeddingModel | None
+    extraction: ChatModel | None
 
 
 @dataclass(slots=True)
@@ -54,6 +82,8 @@ class Formation:
         merges: users that were made one.
         users: users as things: listed, looked at, shut out.
         privacy: a user's export, restoring and erasure.
+        deletion: what a user said, deleted while the user stays.
+        sweeper: clears away what has ended.
         proofs: one-time codes.
         link_tokens: signed tokens of one identifier.
         id_tokens: accounts at identity providers.
@@ -63,6 +93,12 @@ class Formation:
         sessions: conversations.
         agents: who answers.
         memories: what is remembered.
+        edits: single memories, changed.
+        context: what is known of a user, by path.
+        extraction: finds what users say about themselves.
+        profiles: what a prompt says about a user.
+        keep: what may be kept of a text.
+        prompt_tokens: of a whole prompt.
         exchanges: stores whole turns.
         buffer: how much of a session goes into the prompt.
         chat_model: answers for agents without a model of their own.
@@ -76,6 +112,8 @@ class Formation:
     merges: Merges
     users: Users
     privacy: Privacy
+    deletion: Deletion
+    sweeper: Sweeper
     proofs: Proofs
     link_tokens: LinkTokens
     id_tokens: IdTokens
@@ -85,6 +123,12 @@ class Formation:
     sessions: Sessions
     agents: Agents
     memories: Memories
+    edits: Edits
+    context: Context
+    extraction: Extraction
+    profiles: Profiles
+    keep: Keep
+    prompt_tokens: int
     exchanges: ExchangeStore
     buffer: BufferMemory
     chat_model: ChatModel
@@ -100,6 +144,7 @@ class Formation:
         *,
         chat_model: ChatModel | None = None,
         embedding_model: EmbeddingModel | None = None,
+        extraction_model: ChatModel | None = None,
         identifier_kinds: Sequence[IdentifierKind] = (),
         check_embeddings: bool = True,
         clock: Clock = utc_now,
@@ -111,6 +156,7 @@ class Formation:
             data_dir: where the database is, unless the settings say otherwise.
             chat_model: instead of the one set.
             embedding_model: instead of the one set.
+            extraction_model: instead of the one set; one that is the embedding model too cannot chat, and rules do.
             identifier_kinds: the application's own types of identifiers, beside the known ones.
             check_embeddings: refuse a store whose vectors are of another model (off only to re-embed it).
             clock: the time, in UTC.
@@ -125,7 +171,8 @@ class Formation:
         with ExitStack() as if_it_fails:
             if_it_fails.callback(storage.close)
             storage.migrate()
-            formation = cls._build(settings, storage, kinds, chat_model, embedding_model, check_embeddings, clock)
+            given = _Models(chat_model, embedding_model, extraction_model)
+            formation = cls._build(settings, storage, kinds, given, check_embeddings, clock)
             if_it_fails.pop_all()
         return formation
 
@@ -135,14 +182,14 @@ class Formation:
         settings: FormationSettings,
         storage: Storage,
         kinds: Kinds,
-        chat_model: ChatModel | None,
-        embedding_model: EmbeddingModel | None,
+        given: _Models,
         check_embeddings: bool,
         clock: Clock,
     ) -> Formation:
         stores = storage.for_formation(settings.id, clock())
-        chat = chat_model or _chat_model(settings.models.chat)
-        embedding = embedding_model or _embedding_model(settings.models.embedding)
+        chat = given.chat or _chat_model(settings.models.chat)
+        embedding = given.embedding or _embedding_model(settings.models.embedding)
+        keep = without_private_values if settings.memory.private_values == "redact" else as_it_is
         if check_embeddings:
             check_space(stores.memory.embedding_space(), embedding.name)
         identities = Identities(
@@ -155,29 +202,42 @@ class Formation:
         )
         proofs = Proofs(stores.proofs, identities, stores.hash_key, clock)
         agents = Agents(stores.agents)
-        memories = Memories(stores.memory, embedding, clock, cache_bytes=settings.memory.cache_mb * MIB)
-        privacy = Privacy(stores.privacy, identities, clock, _forget_in(agents, memories), memories.embedder.wake)
+        memories = Memories(stores.memory, embedding, clock, cache_bytes=settings.memory.cache_mb * MIB, keep=keep)
+        context = Context(stores.facts, clock, _schema(settings.memory))
+        extraction, profiles = _extraction(settings, stores, context, memories, given.extraction, clock)
+        forget = _forget_in(agents, memories, profiles)
+        scrub = Scrub(stores.retention)
+        privacy = Privacy(stores.privacy, identities, clock, forget, _restored(memories, extraction), scrub)
+        anonymous = AnonymousUsers(
+            stores.proofs,
+            identities,
+            clock,
+            ttl=timedelta(seconds=settings.identity.anonymous_ttl),
+            erase=_erase_later(privacy, scrub),
+        )
         formation = cls(
             id=settings.id,
             identities=identities,
             merges=Merges(stores.merges, identities, clock),
             users=Users(stores.users, stores.merges, identities, clock),
             privacy=privacy,
+            deletion=Deletion(stores.retention, identities, clock, memories.cache.forget, scrub),
+            sweeper=_sweeper(settings.memory.retention, stores.retention, anonymous, clock, scrub),
             proofs=proofs,
             link_tokens=LinkTokens(stores.proofs, identities, stores.hash_key, settings.id, clock),
             id_tokens=IdTokens(_providers(settings.identity), stores.proofs, identities, clock),
-            anonymous=AnonymousUsers(
-                stores.proofs,
-                identities,
-                clock,
-                ttl=timedelta(seconds=settings.identity.anonymous_ttl),
-                erase=privacy.erase,
-            ),
+            anonymous=anonymous,
             bulk=Bulk(stores.bulk, identities, clock),
             audit=Audit(stores.audit),
             sessions=Sessions(stores.sessions, clock),
             agents=agents,
             memories=memories,
+            edits=Edits(stores.edits, memories.embedder, clock, keep),
+            context=context,
+            extraction=extraction,
+            profiles=profiles,
+            keep=keep,
+            prompt_tokens=settings.chat.prompt_tokens,
             exchanges=stores.exchanges,
             buffer=BufferMemory(settings.memory.buffer.max_size, settings.memory.buffer.multiplier, embedding),
             chat_model=chat,
@@ -192,6 +252,8 @@ class Formation:
             formation.agents.add(Agent(DEFAULT_AGENT, chat, "You are a helpful assistant."))
         if check_embeddings and stores.memory.unembedded(1):
             formation.memories.embedder.wake()
+        if check_embeddings:
+            extraction.start()
         return formation
 
     @property
@@ -199,12 +261,18 @@ class Formation:
         """Whether the database is in this process, so that a look-up takes microseconds."""
         return self.storage.dialect == "sqlite"
 
+    def memory_parts(self) -> MemobaseParts:
+        """What a Memobase works on when it is on the formation's own store."""
+        return MemobaseParts(self.identities, self.memories, self.edits, self.context, extract, self.clock)
+
     def ping(self) -> None:
         """Raises `StorageError` if the database does not answer."""
         self.storage.ping()
 
     def close(self) -> None:
         """Closes every part, the last built first. What waits to be embedded waits in the store."""
+        self.sweeper.close()
+        self.extraction.close()
         self.memories.embedder.close()
         self.storage.close()
 
@@ -221,9 +289,90 @@ def _providers(settings: IdentitySettings) -> list[Provider]:
     ]
 
 
-def _forget_in(agents: Agents, memories: Memories) -> Callable[[Sequence[UserId]], None]:
+def _erase_later(privacy: Privacy, scrub: Scrub) -> Callable[..., Erased]:
+    """Erases one of many: the sweep that it is part of, or the next one, takes them out of the files."""
+
+    def erase(raw: UserId, /, *, actor: str) -> Erased:
+        erased = privacy.erase(raw, actor=actor, scrub=False)
+        scrub.later()
+        return erased
+
+    return erase
+
+
+def _sweeper(
+    settings: RetentionSettings, store: RetentionStore, anonymous: AnonymousUsers, clock: Clock, scrub: Scrub
+) -> Sweeper:
+    days = {kind: getattr(settings, kind) for kind in ("messages", "memories", "facts")}
+    ages = Ages(**{kind: timedelta(days=kept) if kept else None for kind, kept in days.items()})
+    interval = timedelta(seconds=settings.interval)
+    return Sweeper(store, ages, anonymous.expire_anonymous, clock, scrub, interval=interval)
+
+
+def _schema(settings: MemorySettings) -> Schema | None:
+    if settings.context_schema is None:
+        return None
+    # Loaded here only: its library takes a quarter of a second.
+    made: Schema = import_module("muxi.core.memory.context_schema").ContextSchema(settings.context_schema)
+    return made
+
+
+def _extraction(
+    settings: FormationSettings,
+    stores: FormationStores,
+    context: Context,
+    memories: Memories,
+    given: ChatModel | None,
+    clock: Clock,
+) -> tuple[Extraction, Profiles]:
+    """What reads behind the answers, and what is made of it for prompts."""
+    told, embedding = settings.memory.extraction, memories.embedder.model
+    model = given or (_openai(settings.models.extraction) if settings.models.extraction else None)
+    if model is not None and model.name == embedding.name:
+        _log.warning("%s makes vectors and cannot chat: what users say about themselves is found by rules", model.name)
+        model = None
+    wait = told.wait if told.wait is not None else 30.0 if model else 1.0
+    profiles = Profiles(
+        stores.facts,
+        stores.synopses,
+        clock,
+        model=model,
+        interval=timedelta(seconds=settings.memory.synopsis_interval),
+        on_stale=lambda: extraction.wake(),
+    )
+
+    def written(user_id: UserId, what: Written) -> None:
+        if what.facts:
+            profiles.touch(user_id)
+        if what.memories:
+            memories.embedder.wake()
+
+    extraction = Extraction(
+        stores.extraction,
+        context,
+        ModelExtractor(model) if model else RuleExtractor(),
+        clock,
+        Pace(timedelta(seconds=wait), told.batch_tokens, calls_per_day=told.calls_per_day),
+        embedding.name,
+        written,
+        profiles.refresh,
+        enabled=told.enabled,
+    )
+    return extraction, profiles
+
+
+def _restored(memories: Memories, extraction: Extraction) -> Callable[[], None]:
+    def restored() -> None:
+        memories.embedder.wake()
+        extraction.start()
+
+    return restored
+
+
+def _forget_in(agents: Agents, memories: Memories, profiles: Profiles) -> Callable[[Sequence[UserId]], None]:
     def forget(users: Sequence[UserId]) -> None:
         memories.cache.forget(users)
+        profiles.forget(users)
         agents.forget(users)
 
     return forget

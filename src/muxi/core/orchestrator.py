@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,17 +31,22 @@ from muxi.core.identity.types import (
     UserSummary,
 )
 from muxi.core.memory.buffer import BufferMemory
+from muxi.core.memory.memobase import Memobase
+from muxi.core.memory.memobase_store import MemobaseParts
 from muxi.core.memory.types import Hit
-from muxi.core.models.base import ChatModel
+from muxi.core.memory.user_memory import UserMemory
+from muxi.core.models.base import ChatModel, EmbeddingModel
 from muxi.core.paging import Page
+from muxi.core.privacy.joining import preview
 from muxi.core.privacy.reading import Source
-from muxi.core.privacy.types import Erased, Restored, UserExport
+from muxi.core.privacy.types import Deleted, Erased, Restored, UserExport
 from muxi.core.threads import in_thread
+from muxi.errors import SettingsError
 from muxi.ids import MessageId
 from muxi.settings import FormationSettings
 
 
-class Orchestrator:
+class Orchestrator(UserMemory):
     """Agents that know each user on every channel.
 
     Alone it works as it is: one SQLite file in the user's data directory, local embeddings, and an honest
@@ -49,7 +54,11 @@ class Orchestrator:
 
     Args:
         buffer_memory: how much of a session goes into the prompt, and what embeds texts.
+        memobase: gets the formation's store, and embeds texts if ``buffer_memory`` does not.
         chat_model: answers for agents without a model of their own; `QuoteModel` if not told.
+        auto_extract_user_info: what users say about themselves goes into their context by itself; as set
+            (``memory.extraction.enabled``, which is on) if not told.
+        extraction_model: finds it; rules do if not told. An embedding model cannot: then rules do, too.
         data_dir: where the database file is kept; the user's data directory if not told.
         settings: everything else that can be set.
         identifier_kinds: the application's own types of identifiers, beside the known ones.
@@ -65,7 +74,10 @@ class Orchestrator:
         self,
         buffer_memory: BufferMemory | None = None,
         *,
+        memobase: Memobase | None = None,
         chat_model: ChatModel | None = None,
+        auto_extract_user_info: bool | None = None,
+        extraction_model: ChatModel | None = None,
         data_dir: str | Path | None = None,
         settings: FormationSettings | None = None,
         identifier_kinds: Sequence[IdentifierKind] = (),
@@ -73,14 +85,23 @@ class Orchestrator:
     ) -> None:
         self._owned = formation is None
         self.formation = formation or Formation.open(
-            settings or FormationSettings(),
+            _with_extraction(settings or FormationSettings(), auto_extract_user_info),
             Path(data_dir) if data_dir else user_data_path("muxi"),
             chat_model=chat_model,
-            embedding_model=buffer_memory.model if buffer_memory else None,
+            embedding_model=_one_model(buffer_memory, memobase),
+            extraction_model=extraction_model,
             identifier_kinds=identifier_kinds,
         )
         if buffer_memory:
             self.formation.buffer = buffer_memory
+        self.memobase = memobase or Memobase()
+        self.memobase.bind(self.formation.memory_parts())
+        # As they are now: the Memobase may be handed on, and this would speak to another formation.
+        self._parts = self.memobase.memory_parts()
+
+    def memory_parts(self) -> MemobaseParts:
+        """What the names about a user's memory work on: those of `muxi.core.memory.user_memory.UserMemory`."""
+        return self._parts
 
     async def chat(
         self,
@@ -173,6 +194,7 @@ class Orchestrator:
         use_long_term: bool = False,
         filter_metadata: Mapping[str, Any] | None = None,
         limit: int = 10,
+        explain: bool = False,
     ) -> list[Hit]:
         """What was said about something: in the recent messages of each session, or in everything remembered.
 
@@ -183,6 +205,7 @@ class Orchestrator:
             filter_metadata: ``user_id`` says whose; without it, what was stored without a user and never anybody's
                 own. ``conversation_id`` or ``session_id`` name a session. Other keys must match the metadata.
             limit: at most so many hits.
+            explain: give each hit its ``features``: what spoke for it, as in docs/recall.md.
 
         Raises:
             MuxiError: as `muxi.core.chat.search.search`.
@@ -190,7 +213,14 @@ class Orchestrator:
         where = dict(filter_metadata or {})
         user = where.pop("user_id", None)
         return await search(
-            self.formation, query, user=user, agent_id=agent_id, long_term=use_long_term, where=where, limit=limit
+            self.formation,
+            query,
+            user=user,
+            agent_id=agent_id,
+            long_term=use_long_term,
+            where=where,
+            limit=limit,
+            explain=explain,
         )
 
     def clear_memory(self, agent_id: str | None = None, user_id: IdentifierInput | None = None) -> int:
@@ -226,9 +256,8 @@ class Orchestrator:
     def merge_users(
         self, users: Sequence[IdentifierInput], into: IdentifierInput | None = None, dry_run: bool = False
     ) -> Merge | MergePreview:
-        """Makes users one, or says what each has (``dry_run``). As `muxi.core.identity.merging.Merges.merge`."""
-        merges = self.formation.merges
-        return merges.preview(users, into) if dry_run else merges.merge(users, into)
+        """Makes users one, or says what would be (``dry_run``). As `muxi.core.identity.merging.Merges.merge`."""
+        return preview(self.formation, users, into) if dry_run else self.formation.merges.merge(users, into)
 
     def list_users(
         self, search: str = "", disabled: bool | None = None, cursor: str | None = None, limit: int = 50
@@ -251,6 +280,13 @@ class Orchestrator:
     def erase_user(self, user_id: IdentifierInput) -> Erased:
         """Removes everything of a user. As `muxi.core.privacy.service.Privacy.erase`."""
         return self.formation.privacy.erase(user_id)
+
+    async def delete_user_data(self, user_id: IdentifierInput, before_date: datetime | None = None) -> Deleted:
+        """Deletes what a user said and what is remembered of them, all or what is older; the user stays.
+
+        As `muxi.core.privacy.deletion.Deletion.delete_data`.
+        """
+        return await in_thread(self.formation.deletion.delete_data, user_id, before_date)
 
     def export_user(self, user_id: IdentifierInput) -> UserExport:
         """Everything of a user, to be written. As `muxi.core.privacy.service.Privacy.export`."""
@@ -306,3 +342,21 @@ class Orchestrator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _with_extraction(settings: FormationSettings, enabled: bool | None) -> FormationSettings:
+    if enabled is None:
+        return settings
+    extraction = settings.memory.extraction.model_copy(update={"enabled": enabled})
+    memory = settings.memory.model_copy(update={"extraction": extraction})
+    return settings.model_copy(update={"memory": memory})
+
+
+def _one_model(buffer_memory: BufferMemory | None, memobase: Memobase | None) -> EmbeddingModel | None:
+    told = [buffer_memory.model if buffer_memory else None, memobase.embedding_provider if memobase else None]
+    models = [model for model in told if model is not None]
+    if len({model.name for model in models}) > 1:
+        raise SettingsError(
+            f"BufferMemory embeds with {models[0].name} and Memobase with {models[1].name}: a formation has one model."
+        )
+    return models[0] if models else None

@@ -23,7 +23,19 @@ from muxi.server.description import describe
 from muxi.server.door import Door
 from muxi.server.keys import Keys
 from muxi.server.limits import BodyLimit
-from muxi.server.routes import audit, chat, health, identifiers, memories, merges, privacy, proofs, sessions, users
+from muxi.server.routes import (
+    audit,
+    chat,
+    context,
+    health,
+    identifiers,
+    memories,
+    merges,
+    privacy,
+    proofs,
+    sessions,
+    users,
+)
 from muxi.server.schemas.base import Problem
 
 OF_A_FORMATION = (
@@ -35,6 +47,7 @@ OF_A_FORMATION = (
     privacy.router,
     sessions.router,
     memories.router,
+    context.router,
     audit.router,
 )
 _FAILURES: dict[int | str, dict[str, Any]] = {
@@ -62,6 +75,8 @@ def create_app(formations: Mapping[str, Formation], own: str, keys: Mapping[str,
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        for formation in formations.values():
+            formation.sweeper.start()
         yield
         for formation in formations.values():
             await in_thread(formation.close)

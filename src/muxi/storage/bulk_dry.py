@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from muxi.core.identity.bulk_store import Additions, BulkReader, BulkStore, BulkWriter, Known
-from muxi.core.identity.types import Identifier
 from muxi.ids import UserId
 from muxi.storage.databases.sqlite import translated
 
@@ -42,7 +41,7 @@ class _DryStore:
         self._kept = kept
 
     @contextmanager
-    def writing(self, identifiers: Iterable[Identifier], actor: str, now: datetime) -> Iterator[BulkWriter]:
+    def writing(self, values: Collection[str], actor: str, now: datetime) -> Iterator[BulkWriter]:
         with self._store.reading() as reader:
             yield _DryWriter(reader, self._kept)
 
@@ -50,6 +49,10 @@ class _DryStore:
     def reading(self) -> Iterator[BulkReader]:
         with self._store.reading() as reader:
             yield _DryWriter(reader, self._kept)
+
+    @contextmanager
+    def for_many(self) -> Iterator[BulkStore]:
+        yield self
 
     @contextmanager
     def dry(self) -> Iterator[BulkStore]:

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from muxi.core.chat.types import Answered, Exchange, Saved
-from muxi.core.memory.types import Memory
-from muxi.errors import StorageConflictError, UserNotFoundError
+from muxi.errors import NotFoundError, SessionNotFoundError, StorageConflictError
 from muxi.ids import UserId
 from muxi.storage import queries
 from muxi.storage.databases.base import Database
@@ -29,6 +28,7 @@ class SqlExchangeStore:
         self._formation_id = formation_id
         self._sessions = queries.load(database, "sessions")
         self._memory = queries.load(database, "memory")
+        self._extraction = queries.load(database, "extraction")
 
     def save(self, exchange: Exchange, model: str) -> Saved | Answered:
         try:
@@ -57,18 +57,42 @@ class SqlExchangeStore:
             now=exchange.now,
         )
         if following is None:
-            raise UserNotFoundError("This user was erased at this moment. Nothing was stored.")
+            raise self._gone(conn, exchange)
         if exchange.request_key and exchange.user_id:
             stored = self._answered(conn, exchange.user_id, exchange.request_key)
             if stored:
                 raise _StoredBeforeError(stored)
         first = following - len(exchange.messages)
-        self._add_messages(conn, exchange, first)
         if exchange.memory is None:
+            self._add_messages(conn, exchange, first, None)
             return Saved(None)
-        return self._remember(conn, replace(exchange.memory, seq=first), model)
+        memory = replace(exchange.memory, seq=first)
+        version = move_version(self._memory, conn, self._formation_id, memory.user_id, 1)
+        self._add_messages(conn, exchange, first, self._wait(conn, exchange))
+        insert_memory(self._memory, conn, self._formation_id, memory, version, model, None)
+        return Saved(memory, version)
 
-    def _add_messages(self, conn: Any, exchange: Exchange, first: int) -> None:
+    def _gone(self, conn: Any, exchange: Exchange) -> NotFoundError:
+        """Why the session is not there any more: with its user, or because what the user said was deleted."""
+        if exchange.user_id is not None:
+            # Raises, if it is the user. What the turn had read to answer is deleted, so its answer is not stored.
+            move_version(self._memory, conn, self._formation_id, exchange.user_id, 0)
+        return SessionNotFoundError("This conversation was deleted at this moment. Nothing was stored; send it again.")
+
+    def _wait(self, conn: Any, exchange: Exchange) -> int | None:
+        """The place of the first message among all that its user said, if somebody is to read it."""
+        if not exchange.waiting_tokens or exchange.user_id is None:
+            return None
+        place: int | None = self._extraction.wait_for_extraction(
+            conn,
+            formation_id=self._formation_id,
+            user_id=exchange.user_id,
+            now=exchange.now,
+            tokens=exchange.waiting_tokens,
+        )
+        return place
+
+    def _add_messages(self, conn: Any, exchange: Exchange, first: int, waits_at: int | None) -> None:
         for place, message in enumerate(exchange.messages):
             self._sessions.add_message(
                 conn,
@@ -83,12 +107,8 @@ class SqlExchangeStore:
                 metadata=dict(message.metadata),
                 created_at=exchange.now,
                 request_key=exchange.request_key if place == 0 else None,
+                place=waits_at if place == 0 else None,
             )
-
-    def _remember(self, conn: Any, memory: Memory, model: str) -> Saved:
-        version = move_version(self._memory, conn, self._formation_id, memory.user_id, 1)
-        insert_memory(self._memory, conn, self._formation_id, memory, version, model, None)
-        return Saved(memory, version)
 
 
 class PostgresExchangeStore(SqlExchangeStore):
@@ -118,6 +138,7 @@ class PostgresExchangeStore(SqlExchangeStore):
                     answer=answer.text,
                     answer_metadata=dict(answer.metadata),
                     key=exchange.request_key,
+                    waiting_tokens=exchange.waiting_tokens,
                 )
         except StorageConflictError:
             return None

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from muxi.core.memory.store import EmbeddingSpace, Unembedded, Version
+from muxi.core.memory.same_text import text_key
+from muxi.core.memory.store import EmbeddingSpace, Unembedded, Unplaced, Version
+from muxi.core.memory.traits import Numbers
 from muxi.core.memory.types import Memory
 from muxi.errors import UserNotFoundError
 from muxi.ids import MemoryId, UserId
 from muxi.storage import queries
 from muxi.storage.databases.base import Database
-from muxi.storage.vectors import read_vector, write_vector
+from muxi.storage.vectors import read_traits, read_vector, write_traits, write_vector
 
 
 class SqlMemoryStore:
@@ -43,7 +45,7 @@ class SqlMemoryStore:
                 rows = self._sql.memories_since_without_user(conn, **key)
             else:
                 rows = self._sql.memories_since(conn, **key, user_id=owner)
-            return [read_memory(row) for row in rows]
+            return [read_memory(row, read_vector(row[16]), read_traits(row[17])) for row in rows]
 
     def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:
         owner = memories[0].user_id
@@ -74,11 +76,13 @@ class SqlMemoryStore:
                 if self._sql.memory_without_user_exists(conn, **key) is None:
                     return False
                 self._sql.move_memory_floor_without_user(conn, formation_id=self._formation_id)
+                self._sql.forget_windows_with(conn, **key)
                 return bool(self._sql.delete_memory_without_user(conn, **key))
             owner = self._sql.owner_of_memory(conn, **key, user_id=user_id)
             if owner is None:
                 return False
             self._sql.move_memory_floor(conn, formation_id=self._formation_id, user_id=owner)
+            self._sql.forget_windows_with(conn, **key)
             return bool(self._sql.delete_memory(conn, **key, user_id=owner))
 
     def unembedded(self, limit: int) -> list[Unembedded]:
@@ -113,6 +117,25 @@ class SqlMemoryStore:
                         model=model,
                         version=version,
                     )
+
+    def unplaced(self, limit: int) -> list[Unplaced]:
+        with self._database.connection() as conn:
+            rows = self._sql.memories_to_place(conn, formation_id=self._formation_id, limit=limit)
+            return [_unplaced(row) for row in rows]
+
+    def set_windows(self, of: Sequence[Unplaced], vectors: NDArray[np.float32], traits: Sequence[Numbers]) -> None:
+        rows = sorted(zip(of, vectors, traits, strict=True), key=lambda row: row[0].user_id or "")
+        with self._database.transaction() as conn:
+            for memory, vector, read in rows:
+                key = {"formation_id": self._formation_id, "id": memory.id}
+                with suppress(UserNotFoundError):
+                    version = move_version(self._sql, conn, self._formation_id, memory.user_id, 1)
+                    # The owner's row is ours now: what was deleted or changed since it was read must not come back.
+                    now = self._sql.memory_in_place(conn, **key)
+                    if now is not None and _unplaced(now) == memory:
+                        self._sql.set_window(
+                            conn, **key, window=write_vector(vector), traits=write_traits(read), version=version
+                        )
 
     def embedding_space(self) -> EmbeddingSpace | None:
         with self._database.connection() as conn:
@@ -153,6 +176,14 @@ def move_version(sql: Any, conn: Any, formation_id: str, owner: UserId | None, c
     return version
 
 
+def move_floor(sql: Any, conn: Any, formation_id: str, owner: UserId | None) -> None:
+    """Has everybody read an owner's memories anew: something is deleted. Holds the owner's row as `move_version`."""
+    if owner is None:
+        sql.move_memory_floor_without_user(conn, formation_id=formation_id)
+    else:
+        sql.move_memory_floor(conn, formation_id=formation_id, user_id=owner)
+
+
 def insert_memory(
     sql: Any, conn: Any, formation_id: str, memory: Memory, version: int, model: str, request_key: str | None
 ) -> None:
@@ -178,12 +209,20 @@ def memory_row(formation_id: str, memory: Memory, model: str) -> dict[str, Any]:
         "metadata": dict(memory.metadata),
         "embedding": write_vector(memory.vector),
         "embedding_model": model if memory.vector is not None else None,
+        "text_key": text_key(memory.text),
+        "expires_at": memory.expires_at,
     }
 
 
-def read_memory(row: tuple[Any, ...]) -> Memory:
+def read_memory(
+    row: tuple[Any, ...], window: NDArray[np.float32] | None = None, traits: Numbers | None = None
+) -> Memory:
     """A memory of a row of the queries that read memories."""
-    return Memory(*(*row[:12], read_vector(row[12])))
+    return Memory(*(*row[:12], read_vector(row[12]), row[13], row[14] is not None, row[15], window, traits))
+
+
+def _unplaced(row: tuple[Any, ...]) -> Unplaced:
+    return Unplaced(*(*row[:4], tuple(text for text in row[4:6] if text is not None)))
 
 
 def _space(row: tuple[Any, ...] | None) -> EmbeddingSpace | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from muxi.core.memory.edit_store import Edit, Revision
+from muxi.core.memory.same_text import text_key
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
 from muxi.storage import queries
@@ -52,7 +53,8 @@ class SqlEditStore:
         key = {"formation_id": self._formation_id, "id": memory.id, "user_id": memory.user_id}
         self._sql.keep_revision(conn, **key, now=now)
         if edit.text is not None and edit.text != memory.text:
-            self._sql.change_text(conn, **key, text=edit.text)
+            self._sql.change_text(conn, **key, text=edit.text, text_key=text_key(edit.text))
+            self._memory.forget_windows_with(conn, formation_id=self._formation_id, id=memory.id)
         self._sql.change_memory(
             conn,
             **key,

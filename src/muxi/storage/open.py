@@ -15,7 +15,12 @@ from muxi.core.identity.merge_store import MergeStore
 from muxi.core.identity.proof_store import ProofStore
 from muxi.core.identity.store import IdentityStore
 from muxi.core.identity.user_store import UserStore
+from muxi.core.memory.edit_store import EditStore
+from muxi.core.memory.extraction.queue_store import ExtractionStore
+from muxi.core.memory.fact_store import FactStore
 from muxi.core.memory.store import MemoryStore
+from muxi.core.memory.synopsis import SynopsisStore
+from muxi.core.privacy.retention_store import RetentionStore
 from muxi.core.privacy.store import PrivacyStore
 from muxi.core.sessions.store import SessionStore
 from muxi.errors import StorageUnavailableError
@@ -25,15 +30,20 @@ from muxi.storage.bulk import SqlBulkStore
 from muxi.storage.databases.base import Database
 from muxi.storage.databases.sqlite import SqliteDatabase
 from muxi.storage.exchanges import PostgresExchangeStore, SqlExchangeStore
+from muxi.storage.extraction import SqlExtractionStore
+from muxi.storage.facts import SqlFactStore
 from muxi.storage.formations import enter_formation
 from muxi.storage.identity import SqlIdentityStore
 from muxi.storage.identity_postgres import PostgresIdentityStore
 from muxi.storage.memory import SqlMemoryStore
+from muxi.storage.memory_edits import SqlEditStore
 from muxi.storage.merges import SqlMergeStore
 from muxi.storage.migrate import Migration, migrate, status
 from muxi.storage.privacy import SqlPrivacyStore
 from muxi.storage.proofs import SqlProofStore
+from muxi.storage.retention import SqlRetentionStore
 from muxi.storage.sessions import SqlSessionStore
+from muxi.storage.synopses import SqlSynopsisStore
 from muxi.storage.users import SqlUserStore
 
 
@@ -46,11 +56,16 @@ class FormationStores:
     merges: MergeStore
     users: UserStore
     privacy: PrivacyStore
+    retention: RetentionStore
     bulk: BulkStore
     proofs: ProofStore
     audit: AuditStore
     sessions: SessionStore
     memory: MemoryStore
+    edits: EditStore
+    facts: FactStore
+    extraction: ExtractionStore
+    synopses: SynopsisStore
     agents: AgentStore
     exchanges: ExchangeStore
 
@@ -74,11 +89,16 @@ class Storage:
             merges=SqlMergeStore(self._database, formation_id),
             users=SqlUserStore(self._database, formation_id),
             privacy=SqlPrivacyStore(self._database, formation_id, hash_key),
+            retention=SqlRetentionStore(self._database, formation_id),
             bulk=SqlBulkStore(self._database, formation_id, hash_key),
             proofs=SqlProofStore(self._database, formation_id, hash_key),
             audit=SqlAuditStore(self._database, formation_id),
             sessions=SqlSessionStore(self._database, formation_id),
             memory=SqlMemoryStore(self._database, formation_id),
+            edits=SqlEditStore(self._database, formation_id),
+            facts=SqlFactStore(self._database, formation_id),
+            extraction=SqlExtractionStore(self._database, formation_id),
+            synopses=SqlSynopsisStore(self._database, formation_id),
             agents=SqlAgentStore(self._database, formation_id),
             exchanges=exchange_store(self._database, formation_id),
         )

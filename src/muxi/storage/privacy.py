@@ -13,9 +13,10 @@ from typing import Any
 
 from muxi.core.audit.types import IDENTIFIER_LINKED, USER_ERASED, USER_RESTORED, Change
 from muxi.core.identity.normal_form import fingerprint
+from muxi.core.memory.same_text import text_key
 from muxi.core.privacy.tables import READ_ONLY, TABLES
 from muxi.core.privacy.types import Erased
-from muxi.errors import ConflictError, StorageConflictError
+from muxi.errors import ConflictError, InvalidImportError, StorageConflictError, UserNotFoundError
 from muxi.ids import UserId
 from muxi.storage import audit, queries
 from muxi.storage.databases.base import Database
@@ -25,7 +26,12 @@ from muxi.storage.links import links_changed
 ERASED = (
     "buffer_clears",
     "messages",
+    "memory_edits",
     "memories",
+    "facts",
+    "extractions",
+    "extraction_failures",
+    "synopses",
     "sessions",
     "agent_defaults",
     "verifications",
@@ -102,6 +108,8 @@ class SqlPrivacyStore:
             raise ConflictError(
                 "Something of this export is here already: the user, or one of its identifiers. Nothing was written."
             ) from error
+        except UserNotFoundError as error:
+            raise InvalidImportError("A row of this export names one that is not in it.") from error
         return counts
 
     def _named(self, table: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
@@ -112,6 +120,7 @@ class SqlPrivacyStore:
             if table == "memories":
                 versions[row["user_id"]] += 1
                 row["version"] = versions[row["user_id"]]
+                row["text_key"] = text_key(row["text"])
             yield row
 
     def _write(self, conn: Any, table: str, rows: list[dict[str, Any]]) -> None:

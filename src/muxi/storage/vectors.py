@@ -1,4 +1,4 @@
-"""Vectors as bytes: float32, little-endian, the same in every database."""
+"""Vectors and traits as bytes: float32 and int32, little-endian, the same in every database."""
 
 from __future__ import annotations
 
@@ -12,3 +12,11 @@ def write_vector(vector: NDArray[np.float32] | None) -> bytes | None:
 
 def read_vector(stored: bytes | memoryview | None) -> NDArray[np.float32] | None:
     return None if stored is None else np.frombuffer(stored, dtype="<f4")
+
+
+def write_traits(traits: NDArray[np.int32]) -> bytes:
+    return np.asarray(traits, dtype="<i4").tobytes()
+
+
+def read_traits(stored: bytes | memoryview | None) -> NDArray[np.int32] | None:
+    return None if stored is None else np.frombuffer(stored, dtype="<i4")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 from muxi.ids import UserId
@@ -27,10 +28,12 @@ USER_DISABLED = "user.disabled"
 USER_ENABLED = "user.enabled"
 USER_ERASED = "user.erased"
 USER_RESTORED = "user.restored"
+USER_DATA_DELETED = "user.data_deleted"
+DATA_EXPIRED = "data.expired"
 
 
 #: Made once: `json.dumps` would make one for each row.
-_written = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+written = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @lru_cache(maxsize=64)
@@ -60,8 +63,8 @@ class Record:
     Attributes:
         seq: its place, from 1, without gaps.
         at: in UTC.
-        actor: who did it: ``resolve``, ``library``, ``command line``, ``client key``, ``admin key``, ``chat command`` or
-            ``expiry``.
+        actor: who did it: ``resolve``, ``library``, ``command line``, ``client key``, ``admin key``, ``chat command``
+            or ``expiry``.
         action, user_id, details: as in `Change`.
         hash: SHA-256 over the row and the hash before it, in hexadecimal.
     """
@@ -77,18 +80,27 @@ class Record:
 
 def chained(previous: str, formation_id: str, seq: int, at: datetime, actor: str, change: Change) -> Record:
     """The row that follows a row with the hash ``previous`` (empty for the first)."""
-    # One text for one content: sorted keys, no spaces, times with microseconds, as both databases return them.
-    content = _written(
-        [
-            previous,
-            formation_id,
-            seq,
-            _stamp(at),
-            actor,
-            change.action,
-            change.user_id,
-            dict(change.details),
-        ]
+    digest = row_hash(
+        previous, formation_id, seq, at, actor, change.action, change.user_id, written(dict(change.details))
     )
-    digest = hashlib.sha256(content.encode()).hexdigest()
     return Record(seq, at, actor, change.action, change.user_id, change.details, digest)
+
+
+def row_hash(
+    previous: str,
+    formation_id: str,
+    seq: int,
+    at: datetime,
+    actor: str,
+    action: str,
+    user_id: str | None,
+    details: str,
+) -> str:
+    """The hash of a row that follows one with the hash ``previous``; ``details`` as `written` writes them."""
+    # One text for one content: sorted keys, no spaces, times with microseconds, as both databases return them.
+    user = "null" if user_id is None else _quoted(user_id)
+    content = (
+        f'[{_quoted(previous)},{_quoted(formation_id)},{seq},"{_stamp(at)}",'
+        f"{_quoted(actor)},{_quoted(action)},{user},{details}]"
+    )
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,22 +1,125 @@
-"""What the model is given: the agent's words, what is remembered, what was said last, and the message."""
+"""What the model is given: the agent's words, what is known and remembered, what was said last, and the message.
+
+All of it fits a budget of tokens. The agent's words and the message are always there; then come the newest lines of the
+conversation, up to a share of what is left, the synopsis, single facts, and what is recalled, the best first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from muxi.core.agents.types import Agent
+from muxi.core.memory.profiles import NOBODY, Profile
 from muxi.core.memory.types import Hit
-from muxi.core.models.base import Line, Prompt, Recalled, Role
+from muxi.core.models.base import Known, Line, Prompt, Recalled, Role
+from muxi.core.models.rendering import json_line
+from muxi.core.tokens import cut, tokens
+
+DEFAULT_TOKENS = 8000
+
+#: What the frame of the whole costs: what is written around memories and facts, and around the messages.
+_FRAME = 250
+#: What the frame of a line, of a memory, and of a fact costs.
+_LINE, _MEMORY, _FACT = 6, 30, 30
+# What a text costs as data beside itself.
+_QUOTES = 4
+# Shares of what is left at each step.
+_RECENT_SHARE, _SYNOPSIS_SHARE, _KNOWN_SHARE, _ONE_MEMORY_SHARE = 0.5, 0.2, 0.3, 0.25
 
 
-def build(agent: Agent, recalled: Sequence[Hit], buffer: Sequence[tuple[str, str]], message: str) -> Prompt:
-    """The prompt of one turn."""
+def recent(
+    agent: Agent, buffer: Sequence[tuple[str, str]], message: str, budget: int = DEFAULT_TOKENS
+) -> list[tuple[str, str]]:
+    """The newest lines of a conversation that the prompt has room for, without a gap, oldest first.
+
+    Args:
+        agent: who answers.
+        buffer: lines as (role, text), oldest first.
+        message: what is to be answered.
+        budget: tokens of the whole prompt.
+    """
+    room = int(_left(agent, message, budget) * _RECENT_SHARE)
+    kept = 0
+    for _, text in reversed(buffer):
+        room -= tokens(text) + _LINE
+        if room < 0:
+            break
+        kept += 1
+    return list(buffer[len(buffer) - kept :])
+
+
+def build(
+    agent: Agent,
+    recalled: Sequence[Hit],
+    lines: Sequence[tuple[str, str]],
+    message: str,
+    profile: Profile = NOBODY,
+    budget: int = DEFAULT_TOKENS,
+) -> Prompt:
+    """The prompt of one turn.
+
+    Args:
+        agent: who answers.
+        recalled: what was remembered, the best first.
+        lines: of the conversation, as `recent` gave them.
+        message: what is to be answered.
+        profile: what is known of the user.
+        budget: tokens of the whole prompt. A message that is longer alone is sent alone.
+    """
+    left = _left(agent, message, budget) - sum(tokens(text) + _LINE for _, text in lines)
+    synopsis = _cut(profile.synopsis, int(left * _SYNOPSIS_SHARE))
+    left -= _tokens(synopsis)
+    known = _known(profile.known, int(left * _KNOWN_SHARE))
+    left -= sum(map(_size, known))
     return Prompt(
         system=agent.system_message,
-        recalled=tuple(Recalled(hit.memory.text, hit.memory.channel, hit.memory.said_at) for hit in recalled),
-        recent=tuple(Line(_role(role), text) for role, text in buffer),
+        recalled=tuple(_recalled(recalled, left)),
+        recent=tuple(Line(_role(role), text) for role, text in lines),
         message=message,
+        synopsis=synopsis,
+        known=known,
     )
+
+
+def _left(agent: Agent, message: str, budget: int) -> int:
+    return max(0, budget - tokens(agent.system_message) - tokens(message) - _FRAME)
+
+
+def _known(facts: Iterable[Known], room: int) -> tuple[Known, ...]:
+    kept = []
+    for fact in facts:
+        if (size := _size(fact)) <= room:
+            kept.append(fact)
+            room -= size
+    return tuple(kept)
+
+
+def _size(fact: Known) -> int:
+    return _tokens(fact.path) + _tokens(fact.value) + _FACT
+
+
+def _recalled(hits: Iterable[Hit], room: int) -> Iterable[Recalled]:
+    """As many as there is room for; a long one is cut rather than that it drives the others out."""
+    longest = int(room * _ONE_MEMORY_SHARE)
+    for hit in hits:
+        text = _cut(hit.memory.text, longest)
+        room -= _tokens(text) + _MEMORY
+        if room < 0 or not text:
+            return
+        yield Recalled(text, hit.memory.channel, hit.memory.said_at)
+
+
+def _tokens(text: str) -> int:
+    """Of a text as data: what could close a fence is written longer."""
+    return tokens(json_line({"": text}))
+
+
+def _cut(text: str, most: int) -> str:
+    """The beginning of a text that has at most so many tokens as data."""
+    made = cut(text, most)
+    while made and (size := _tokens(made)) > most + _QUOTES:
+        made = cut(text, min(tokens(made) - 1, tokens(made) * most // size))
+    return made
 
 
 def _role(stored: str) -> Role:

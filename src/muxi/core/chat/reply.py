@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +21,9 @@ from muxi.core.clock import Clock
 from muxi.core.identity.service import Identities
 from muxi.core.identity.types import IdentifierInput
 from muxi.core.memory.buffer import BufferMemory
+from muxi.core.memory.extraction.service import Extraction
+from muxi.core.memory.keeping import Keep
+from muxi.core.memory.profiles import Profiles
 from muxi.core.memory.service import Memories
 from muxi.core.memory.types import SAID, Hit, Memory
 from muxi.core.models.base import Completion, Prompt, Usage
@@ -32,6 +35,8 @@ from muxi.errors import InvalidMessageError, ModelInterruptedError, ModelRespons
 from muxi.ids import MemoryId, SessionId, UserId, new_message_id
 
 RECALLED = 10
+#: Characters of a message that are read for private values at once; more are read in another thread.
+READ_AT_ONCE = 4000
 
 
 class Rooms(Protocol):
@@ -43,8 +48,16 @@ class Rooms(Protocol):
     memories: Memories
     exchanges: ExchangeStore
     buffer: BufferMemory
+    extraction: Extraction
+    profiles: Profiles
+    #: Of a whole prompt.
+    prompt_tokens: int
     #: ``None``: nothing that is said is a command.
     commands: Commands | None
+
+    @property
+    def keep(self) -> Keep:
+        """What may be kept of a text: private values are cut out."""
 
     @property
     def clock(self) -> Clock:
@@ -87,8 +100,10 @@ async def reply(rooms: Rooms, turn: Turn) -> Reply:
         ModelError, StorageError: the model or the database failed; nothing was stored.
     """
     _check(turn)
-    before = await _commanded(rooms, turn) or await _answered_before(rooms, turn)
-    if before:
+    if command := await _commanded(rooms, turn):
+        return command
+    turn = await _kept(rooms, turn)
+    if before := await _answered_before(rooms, turn):
         return before
     vector = await rooms.memories.embed(turn.message)
     ready = await _prepare(rooms, turn, vector)
@@ -105,7 +120,10 @@ async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
         MuxiError: as `reply`.
     """
     _check(turn)
-    before = await _commanded(rooms, turn) or await _answered_before(rooms, turn)
+    before = await _commanded(rooms, turn)
+    if before is None:
+        turn = await _kept(rooms, turn)
+        before = await _answered_before(rooms, turn)
     if before:
         yield Piece(before.text)
         yield before
@@ -128,6 +146,12 @@ async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
 def _check(turn: Turn) -> None:
     checked_text(turn.message, InvalidMessageError)
     checked_metadata(turn.metadata, InvalidMessageError)
+
+
+async def _kept(rooms: Rooms, turn: Turn) -> Turn:
+    """The turn as it may be kept, and shown to a model: without private values."""
+    here = len(turn.message) <= READ_AT_ONCE
+    return replace(turn, message=await step(here, rooms.keep, turn.message))
 
 
 async def _commanded(rooms: Rooms, turn: Turn) -> Reply | None:
@@ -176,7 +200,8 @@ def _enter(rooms: Rooms, turn: Turn) -> _Place:
 
 
 def _recall(rooms: Rooms, turn: Turn, place: _Place, vector: NDArray[np.float32]) -> _Prepared:
-    in_prompt, session_id = place.session.messages - len(place.buffer), place.session.id
+    lines = prompt.recent(place.agent, place.buffer, turn.message, rooms.prompt_tokens)
+    in_prompt, session_id = place.session.messages - len(lines), place.session.id
     hits = rooms.memories.search(
         place.user_id,
         turn.message,
@@ -184,7 +209,9 @@ def _recall(rooms: Rooms, turn: Turn, place: _Place, vector: NDArray[np.float32]
         limit=RECALLED,
         keep=lambda memory: memory.session_id != session_id or memory.seq <= in_prompt,
     )
-    return _Prepared(turn, place, vector, tuple(hits), prompt.build(place.agent, hits, place.buffer, turn.message))
+    profile = rooms.profiles.of(place.user_id)
+    asked = prompt.build(place.agent, hits, lines, turn.message, profile, rooms.prompt_tokens)
+    return _Prepared(turn, place, vector, tuple(hits), asked)
 
 
 def _who(rooms: Rooms, turn: Turn) -> tuple[UserId | None, str, str]:
@@ -201,12 +228,15 @@ def _who(rooms: Rooms, turn: Turn) -> tuple[UserId | None, str, str]:
 def _store(rooms: Rooms, ready: _Prepared, completion: Completion) -> Reply:
     if not is_storable(completion.text):
         raise ModelResponseError(f"{ready.place.agent.model.name} answered with something that is not text.")
-    exchange = _exchange(rooms.clock, ready, completion.text)
+    exchange = _exchange(rooms, ready, rooms.keep(completion.text))
     saved = rooms.exchanges.save(exchange, rooms.memories.embedder.model.name)
     if isinstance(saved, Answered):
         return _again(saved, ready.place.user_id, ready.turn)
     if saved.memory:
         rooms.memories.cache.written(saved.memory, saved.version)
+        rooms.memories.embedder.wake()  # the vector of its window
+    if exchange.waiting_tokens:
+        rooms.extraction.wake()
     return Reply(
         completion.text,
         ready.place.user_id,
@@ -218,8 +248,8 @@ def _store(rooms: Rooms, ready: _Prepared, completion: Completion) -> Reply:
     )
 
 
-def _exchange(clock: Clock, ready: _Prepared, answer: str) -> Exchange:
-    now = clock()
+def _exchange(rooms: Rooms, ready: _Prepared, answer: str) -> Exchange:
+    now = rooms.clock()
     asked = LoggedMessage(new_message_id(), USER, ready.turn.message, ready.place.agent.id, ready.turn.metadata)
     answered = LoggedMessage(new_message_id(), ASSISTANT, answer, ready.place.agent.id, {})
     return Exchange(
@@ -229,6 +259,7 @@ def _exchange(clock: Clock, ready: _Prepared, answer: str) -> Exchange:
         said(asked, ready.place.user_id, ready.place.channel, ready.place.session.id, now, ready.vector),
         now,
         ready.turn.request_key,
+        rooms.extraction.waiting_tokens(ready.place.user_id, asked.text),
     )
 
 

@@ -49,11 +49,15 @@ def add_to_buffer(rooms: Rooms, message: str, metadata: Mapping[str, Any]) -> Me
     own = checked_metadata({k: v for k, v in metadata.items() if k not in RESERVED}, InvalidMessageError)
     session = rooms.sessions.enter(user_id, _conversation(metadata), channel=channel)
     now = rooms.clock()
-    logged = LoggedMessage(new_message_id(), role, message, str(metadata.get("agent_id") or ""), own)
+    logged = LoggedMessage(new_message_id(), role, rooms.keep(message), str(metadata.get("agent_id") or ""), own)
     memory = said(logged, user_id, channel, session.id, now, None) if role == USER else None
-    rooms.exchanges.save(Exchange(session, user_id, (logged,), memory, now), rooms.memories.embedder.model.name)
+    waiting = rooms.extraction.waiting_tokens(user_id, logged.text) if memory else 0
+    exchange = Exchange(session, user_id, (logged,), memory, now, waiting_tokens=waiting)
+    rooms.exchanges.save(exchange, rooms.memories.embedder.model.name)
     if memory:
         rooms.memories.embedder.wake()
+    if waiting:
+        rooms.extraction.wake()
     return logged.id
 
 
@@ -66,6 +70,7 @@ async def search(
     long_term: bool = False,
     where: Mapping[str, Any] | None = None,
     limit: int = 10,
+    explain: bool = False,
 ) -> list[Hit]:
     """What was said, or is remembered, about something, the best first.
 
@@ -77,6 +82,7 @@ async def search(
         long_term: search everything remembered rather than the recent messages of each session.
         where: only what has these values in its metadata; ``conversation_id`` or ``session_id`` name a session.
         limit: at most so many hits, 1 to 1,000.
+        explain: give the hits their features.
 
     Raises:
         InvalidMessageError: an empty query; InvalidMemoryError: a limit out of range, or a condition that is not JSON.
@@ -88,7 +94,7 @@ async def search(
         raise InvalidMemoryError(f"limit is {limit}; it must be 1 to {MAX_HITS}.")
     vector = await rooms.memories.embed(query)
     conditions = checked_metadata(where or {}, InvalidMemoryError)
-    return await in_thread(_search, rooms, query, vector, user, agent_id, long_term, conditions, limit)
+    return await in_thread(_search, rooms, query, vector, user, agent_id, long_term, conditions, limit, explain)
 
 
 def _search(
@@ -100,6 +106,7 @@ def _search(
     long_term: bool,
     where: Mapping[str, Any],
     limit: int,
+    explain: bool,
 ) -> list[Hit]:
     user_id: UserId | None = None
     if who is not None:
@@ -116,12 +123,12 @@ def _search(
     keep = _condition(agent_id, places, wanted)
 
     if long_term:
-        return rooms.memories.search(user_id, query, vector, limit=limit, keep=keep)
+        return rooms.memories.search(user_id, query, vector, limit=limit, keep=keep, explain=explain)
     role = where.get("role")
     index = MemoryIndex()
     windows = rooms.sessions.windows(user_id, rooms.buffer.searchable)
     index.put(_as_memory(one, user_id) for one in windows if role is None or one.message.role == role)
-    return index.search(query, vector, limit=limit, now=rooms.clock(), keep=keep)
+    return index.search(query, vector, limit=limit, now=rooms.clock(), keep=keep, explain=explain)
 
 
 def _condition(agent_id: str | None, places: set[str] | None, wanted: Mapping[str, Any]) -> Keep | None:

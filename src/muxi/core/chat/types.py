@@ -90,6 +90,8 @@ class Exchange:
         memory: what is remembered of the first message; ``None`` if nothing is.
         now: in UTC.
         request_key: names the request, if it may be repeated.
+        waiting_tokens: about how long the first message is, if it is to be read for what the user says about themself;
+            0 if it is not.
     """
 
     session: Session
@@ -98,6 +100,7 @@ class Exchange:
     memory: Memory | None
     now: datetime
     request_key: str | None = None
+    waiting_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from muxi.core.clock import Clock
-from muxi.core.identity.bulk_plan import INTERNAL, Plan, all_of
-from muxi.core.identity.bulk_store import BulkReader, BulkStore, BulkWriter, Prepared
+from muxi.core.identity.bulk_plan import INTERNAL, Plan
+from muxi.core.identity.bulk_spool import Spool, spooled
+from muxi.core.identity.bulk_store import BulkReader, BulkStore, BulkWriter, Linkable, Prepared
 from muxi.core.identity.bulk_types import MOST_CONFLICTS, BulkResult, Conflict, Group
 from muxi.core.identity.import_file import BadLineError, ImportFile, opened
 from muxi.core.identity.service import LIBRARY, Identities
@@ -74,7 +75,7 @@ class Bulk:
         batches: Iterable[Sequence[Prepared]] = _batches(self._prepared(groups, tally))
         if tally.strict:
             batches = _at_most_one(batches)
-        with self._store.dry() if dry_run else nullcontext(self._store) as store:
+        with self._opened(dry_run) as store:
             for batch in batches:
                 self._link(store, batch, tally, actor)
         return tally.result()
@@ -90,8 +91,9 @@ class Bulk:
     ) -> BulkResult:
         """Links what a file says: CSV with the columns ``user,identifier,type``, or JSON Lines.
 
-        Every line is checked before anything is written. Then chunks of lines are linked, each in a transaction that
-        also notes how far the import has come: when it is broken off and started again, it goes on from there.
+        Every line is read and checked before anything is written, and what it says is kept in a temporary file. Then
+        chunks of lines are linked, each in a transaction that also notes how far the import has come: when it is
+        broken off and started again, it goes on from there.
 
         A line's ``user`` is a ``usr_`` id, the application's own name of the user (`Group.name`: the same name is the
         same user), or empty: then each line is a user of its own.
@@ -107,23 +109,23 @@ class Bulk:
             InvalidImportError: some lines cannot be read; ``details["lines"]`` lists the first, and nothing was
                 changed.
             ConflictError: somebody else imports the same file at this moment.
+            StorageFullError: there is no room for the temporary file.
         """
         tell = progress or _tell_nobody
-        with opened(Path(path)) as handle:
-            file = ImportFile(Path(path), handle)
-            last = self._checked(file, tell)
-            source = file.digest
+        with spooled() as spool:
+            source, last = self._checked(Path(path), spool, tell)
             resumed = done = 0 if dry_run else self._store.lines_done(source)
             tally = _Tally(dry_run, report=report)
-            with self._store.dry() if dry_run else nullcontext(self._store) as store:
-                for batch in _batches(self._prepared_lines(file, resumed)):
+            with self._opened(dry_run) as store:
+                for batch in spool.after(resumed):
                     mark = _Mark(source, done, batch[-1].place, last)
                     self._link(store, batch, tally, actor, mark)
                     done = mark.after
                     tell("linking", done, last)
-            if file.digest != source:
-                raise InvalidImportError("The file was changed while it was imported. Import it again.")
         return replace(tally.result(), resumed_after=resumed)
+
+    def _opened(self, dry_run: bool) -> AbstractContextManager[BulkStore]:
+        return self._store.dry() if dry_run else self._store.for_many()
 
     def _link(
         self, store: BulkStore, batch: Sequence[Prepared], tally: _Tally, actor: str, mark: _Mark | None = None
@@ -142,9 +144,9 @@ class Bulk:
     def _try(
         self, store: BulkStore, batch: Sequence[Prepared], tally: _Tally, actor: str, mark: _Mark | None
     ) -> tuple[Plan, list[Conflict]]:
-        identifiers = [one for group in batch for one in all_of(group)]
-        with store.writing(identifiers, actor, self._clock()) as writer:
-            plan = Plan(writer, batch, self._identities.kinds)
+        values = {value for group in batch for one in group.all() for value in (one.value, one.hashed)}
+        with store.writing(values, actor, self._clock()) as writer:
+            plan = Plan(writer, batch, values, self._identities.kinds)
             conflicts = _planned(plan, batch, tally.strict)
             if tally.dry_run:
                 conflicts = _without_made_up(conflicts, writer)
@@ -157,34 +159,24 @@ class Bulk:
             self._identities.forget_cached()
         return plan, conflicts
 
-    def _checked(self, file: ImportFile, tell: Progress) -> int:
-        """Reads every line; the number of the last one that says something."""
-        last = wrong = 0
-        first_wrong: list[dict[str, str | int]] = []
-        for line, group in file.groups(lambda read: tell("checking", read, file.size)):
-            last = line
-            try:
-                self._prepare(line, group)
-            except (InvalidIdentifierError, BadLineError) as error:
-                wrong += 1
-                if len(first_wrong) < MOST_BAD_LINES:
-                    first_wrong.append({"line": line, "message": _said(group, error)})
-        if wrong:
-            raise InvalidImportError(
-                f"{wrong} of the file's lines cannot be read, the first is line {first_wrong[0]['line']}: "
-                f"{first_wrong[0]['message']} Nothing was changed.",
-                wrong=wrong,
-                lines=first_wrong,
-            )
-        return last
+    def _checked(self, path: Path, spool: Spool, tell: Progress) -> tuple[str, int]:
+        """Reads every line, and keeps what it says; the file's digest, and its last line that says something."""
+        faults = _Faults()
+        last = 0
+        with opened(path) as handle:
+            file = ImportFile(path, handle)
+            for batch in _batches(self._prepared_lines(file, faults, tell)):
+                spool.add(batch)
+                last = batch[-1].place
+            faults.check()
+        return file.digest, last
 
-    def _prepared_lines(self, file: ImportFile, after: int) -> Iterator[Prepared]:
-        for line, group in file.groups():
-            if line > after:
-                try:
-                    yield self._prepare(line, group)
-                except (InvalidIdentifierError, BadLineError) as error:
-                    raise InvalidImportError("The file was changed while it was imported. Import it again.") from error
+    def _prepared_lines(self, file: ImportFile, faults: _Faults, tell: Progress) -> Iterator[Prepared]:
+        for line, group in file.groups(lambda read: tell("checking", read, file.size)):
+            try:
+                yield self._prepare(line, group)
+            except (InvalidIdentifierError, BadLineError) as error:
+                faults.add(line, group, error)
 
     def _prepared(self, groups: Iterable[Group], tally: _Tally) -> Iterator[Prepared]:
         for place, group in enumerate(groups, 1):
@@ -201,13 +193,37 @@ class Bulk:
         if isinstance(group.identifiers, str) or not 0 < len(group.identifiers) <= MOST_IN_GROUP:
             raise InvalidIdentifierError(f"A group is a list of 1 to {MOST_IN_GROUP} identifiers of one user.")
         raws = group.identifiers if group.name is None else [(group.name, INTERNAL), *group.identifiers]
-        identifiers = [self._identities.linkable(raw) for raw in raws]
+        identifiers = [_linkable(self._identities.linkable(raw)) for raw in raws]
         return Prepared(place, identifiers, self._user(group.user), group.name is not None)
 
-    def _user(self, raw: IdentifierInput | None) -> UserId | Identifier | None:
+    def _user(self, raw: IdentifierInput | None) -> UserId | Linkable | None:
         if raw is None:
             return None
-        return UserId(raw) if isinstance(raw, str) and is_id(raw, "usr") else self._identities.normal_form(raw)
+        if isinstance(raw, str) and is_id(raw, "usr"):
+            return UserId(raw)
+        return _linkable(self._identities.normal_form(raw))
+
+
+class _Faults:
+    """What is wrong with a file's lines."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first: list[dict[str, str | int]] = []
+
+    def add(self, line: int, group: Group | BadLineError, error: Exception) -> None:
+        self._count += 1
+        if len(self._first) < MOST_BAD_LINES:
+            self._first.append({"line": line, "message": _said(group, error)})
+
+    def check(self) -> None:
+        if self._count:
+            raise InvalidImportError(
+                f"{self._count} of the file's lines cannot be read, the first is line {self._first[0]['line']}: "
+                f"{self._first[0]['message']} Nothing was changed.",
+                wrong=self._count,
+                lines=self._first,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,12 +314,16 @@ def _said(group: Group | BadLineError, error: Exception) -> str:
     return error.message if isinstance(error, MuxiError) else str(error)
 
 
+def _linkable(identifier: Identifier) -> Linkable:
+    return Linkable(identifier.value, identifier.type, identifier.shown, identifier.hashed)
+
+
 def _batches(groups: Iterable[Prepared]) -> Iterator[list[Prepared]]:
     batch: list[Prepared] = []
     size = 0
     for group in groups:
         # An identifier without a type is looked for under its hash, too.
-        of_group = sum(1 if one.value == one.hashed else 2 for one in all_of(group))
+        of_group = sum([1 if one.value == one.hashed else 2 for one in group.all()])
         if batch and size + of_group > CHUNK:
             yield batch
             batch, size = [], 0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from muxi.core.identity.bulk_store import Additions, BulkWriter, Prepared
+from muxi.core.identity.bulk_store import Additions, BulkWriter, Linkable, Prepared
 from muxi.core.identity.kinds import Kinds
-from muxi.core.identity.types import Identifier
 from muxi.errors import (
     AmbiguousIdentifierError,
     IdentifierConflictError,
@@ -27,6 +26,7 @@ class Plan:
     Args:
         writer: the transaction that will add it.
         groups: the chunk.
+        values: under which one of them may be linked.
         kinds: says how many identifiers of a type a user may have.
 
     Attributes:
@@ -34,14 +34,14 @@ class Plan:
         unchanged: identifiers that were linked to their user before.
     """
 
-    def __init__(self, writer: BulkWriter, groups: Collection[Prepared], kinds: Kinds) -> None:
+    def __init__(self, writer: BulkWriter, groups: Collection[Prepared], values: Collection[str], kinds: Kinds) -> None:
         self.additions = Additions()
         self.unchanged = 0
         self._kinds = kinds
         #: Whom a value means, by type.
         self._owners: dict[str, dict[str, UserId]] = {}
         self._disabled: set[UserId] = set()
-        for value, type, user_id, disabled in writer.known(_values(groups)):
+        for value, type, user_id, disabled in writer.known(values):
             self._owners.setdefault(value, {})[type] = user_id
             if disabled:
                 self._disabled.add(user_id)
@@ -74,19 +74,21 @@ class Plan:
         self.unchanged += len(owners) - len(new)
         self._link(new, user_id or self._make())
 
-    def _link(self, new: Iterable[Identifier], user_id: UserId) -> None:
+    def _link(self, new: Collection[Linkable], user_id: UserId) -> None:
         for identifier in new:
-            types = self._owners.get(identifier.value)
+            value, type, _, _ = identifier
+            types = self._owners.get(value)
             if types is None:
-                self._owners[identifier.value] = {identifier.type: user_id}
+                self._owners[value] = {type: user_id}
             else:
-                types[identifier.type] = user_id
+                types[type] = user_id
                 self.additions.moved = True
-            key = (user_id, identifier.type)
+            key = (user_id, type)
             self._counts[key] = self._counts.get(key, 0) + 1
             self.additions.links.append((identifier, user_id))
-            if user_id not in self._made:
-                self.additions.touched.add(user_id)
+        # All of it may have been there.
+        if new and user_id not in self._made:
+            self.additions.touched.add(user_id)
 
     def _make(self) -> UserId:
         user_id = new_user_id()
@@ -94,31 +96,34 @@ class Plan:
         self._made.add(user_id)
         return user_id
 
-    def _owner(self, identifier: Identifier) -> UserId | None:
+    def _owner(self, identifier: Linkable) -> UserId | None:
         """As a look-up: of that type, else untyped; without a type, of any, and of a secret by its hash."""
-        found = self._owners.get(identifier.value, _NOBODY)
-        if identifier.type:
-            return found.get(identifier.type) or found.get("") if found else None
+        value, type, shown, hashed = identifier
+        found = self._owners.get(value, _NOBODY)
+        if type:
+            return found.get(type) or found.get("") if found else None
         # Of an identifier without a type the hash differs: it may be a secret that was linked with its type.
-        under = {**found, **self._owners.get(identifier.hashed, {})}
+        under = {**found, **self._owners.get(hashed, _NOBODY)}
         if len(set(under.values())) > 1:
             types = sorted(under)
             raise AmbiguousIdentifierError(
-                f"{identifier.shown!r} is a different user under each of the types {types}. Name one of them.",
+                f"{shown!r} is a different user under each of the types {types}. Name one of them.",
                 types=types,
-                identifiers=[identifier.shown],
+                identifiers=[shown],
             )
         return next(iter(under.values()), None)
 
-    def _target(self, user: UserId | Identifier | None) -> UserId | None:
+    def _target(self, user: UserId | Linkable | None) -> UserId | None:
         if user is None:
             return None
-        target = self._owner(user) if isinstance(user, Identifier) else self._users.get(user)
+        target = self._owner(user) if isinstance(user, Linkable) else self._users.get(user)
         if target is None:
             raise UserNotFoundError("There is no such user. Nothing was linked.")
         return target
 
-    def _check_limits(self, user_id: UserId | None, new: Collection[Identifier]) -> None:
+    def _check_limits(self, user_id: UserId | None, new: Collection[Linkable]) -> None:
+        if user_id is None and len(new) <= self._kinds.least_limit:
+            return
         for type in {one.type for one in new}:
             limit = self._kinds.limit(type)
             before = self._counts.get((user_id, type), 0) if user_id else 0
@@ -151,23 +156,14 @@ class Plan:
             grow.update(self._named_owners(group.user))
         return dict(writer.counts(grow)) if grow else {}
 
-    def _named_owners(self, user: UserId | Identifier | None) -> Iterable[UserId]:
-        if isinstance(user, Identifier):
+    def _named_owners(self, user: UserId | Linkable | None) -> Iterable[UserId]:
+        if isinstance(user, Linkable):
             return self._owners.get(user.value, {}).values()
         return [self._users[user]] if user in self._users else []
 
 
-def _values(groups: Iterable[Prepared]) -> set[str]:
-    return {value for group in groups for one in all_of(group) for value in (one.value, one.hashed)}
-
-
-def all_of(group: Prepared) -> Iterable[Identifier]:
-    """Every identifier that decides about a group, the one of its user included."""
-    return (*group.identifiers, group.user) if isinstance(group.user, Identifier) else group.identifiers
-
-
 def _conflict(
-    identifiers: Iterable[Identifier], owners: Iterable[UserId | None], target: UserId | None, whose: str
+    identifiers: Iterable[Linkable], owners: Iterable[UserId | None], target: UserId | None, whose: str
 ) -> IdentifierConflictError:
     both = zip(identifiers, owners, strict=True)
     clashing = {one.shown: owner for one, owner in both if owner and owner != target}

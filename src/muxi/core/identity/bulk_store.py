@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from muxi.core.identity.types import Identifier
 from muxi.ids import UserId
+
+
+class Linkable(NamedTuple):
+    """What `muxi.core.identity.types.Identifier` holds, for millions: made in less than half the time."""
+
+    value: str
+    type: str
+    shown: str
+    hashed: str
 
 
 class Known(NamedTuple):
@@ -33,7 +41,7 @@ class Additions:
     """
 
     users: list[UserId] = field(default_factory=list)
-    links: list[tuple[Identifier, UserId]] = field(default_factory=list)
+    links: list[tuple[Linkable, UserId]] = field(default_factory=list)
     touched: set[UserId] = field(default_factory=set)
     moved: bool = False
 
@@ -41,16 +49,17 @@ class Additions:
 class BulkStore(Protocol):
     """Many users and identifiers at once."""
 
-    def writing(
-        self, identifiers: Iterable[Identifier], actor: str, now: datetime
-    ) -> AbstractContextManager[BulkWriter]:
-        """One transaction, in which nobody else decides about these identifiers; all of it is kept or nothing.
+    def writing(self, values: Collection[str], actor: str, now: datetime) -> AbstractContextManager[BulkWriter]:
+        """One transaction, in which nobody else decides about identifiers of these values; all is kept or nothing.
 
         What it adds is recorded in the audit, as done by ``actor``: one row for each user.
 
         Raises:
             StorageConflictError: somebody linked one of them in spite of it: plan again.
         """
+
+    def for_many(self) -> AbstractContextManager[BulkStore]:
+        """Itself, as quick as it gets at many transactions of this thread."""
 
     def reading(self) -> AbstractContextManager[BulkReader]:
         """What is there at this moment, outside of a transaction."""
@@ -96,6 +105,10 @@ class Prepared(NamedTuple):
     the application's own name of the user."""
 
     place: int
-    identifiers: Sequence[Identifier]
-    user: UserId | Identifier | None
+    identifiers: Sequence[Linkable]
+    user: UserId | Linkable | None
     named: bool
+
+    def all(self) -> Sequence[Linkable]:
+        """Every identifier that decides about the group, the one of its user included."""
+        return [*self.identifiers, self.user] if isinstance(self.user, Linkable) else self.identifiers

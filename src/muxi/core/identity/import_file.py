@@ -35,21 +35,21 @@ class BadLineError(ValueError):
 
 
 class ImportFile:
-    """An open file of identifiers; read it as often as needed.
+    """An open file of identifiers.
 
     Args:
         path: to a ``.csv``, ``.jsonl`` or ``.ndjson`` file.
-        file: open for reading, at any place.
+        file: open for reading, at its beginning.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._file = file
         self._rows = _csv if _format(path) == "csv" else _json_lines
         self.size = path.stat().st_size
-        #: SHA-256 of what was read by the last `groups` that was read to its end.
+        #: SHA-256 of the file, once `groups` was read to its end.
         self.digest = ""
 
-    def groups(self, told: Callable[[int], None] | None = None) -> Iterator[tuple[int, Group | BadLineError]]:
+    def groups(self, told: Callable[[int], None]) -> Iterator[tuple[int, Group | BadLineError]]:
         """Each line's number, from 1, and what it says, or what is wrong with it.
 
         Args:
@@ -58,7 +58,6 @@ class ImportFile:
         Raises:
             InvalidImportError: the file cannot be read any further.
         """
-        self._file.seek(0)
         sha = hashlib.sha256()
         yield from self._rows(_lines(self._file, sha.update, told))
         self.digest = sha.hexdigest()
@@ -86,7 +85,7 @@ def _format(path: Path) -> str:
     return suffix[1:]
 
 
-def _lines(file: BinaryIO, feed: Callable[[bytes], None], told: Callable[[int], None] | None) -> Iterator[str]:
+def _lines(file: BinaryIO, feed: Callable[[bytes], None], told: Callable[[int], None]) -> Iterator[str]:
     read = 0
     for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), 1):
         if len(line) > MAX_LINE:
@@ -96,12 +95,11 @@ def _lines(file: BinaryIO, feed: Callable[[bytes], None], told: Callable[[int], 
             )
         feed(line)
         read += len(line)
-        if told and number % 1000 == 0:
+        if number % 1000 == 0:
             told(read)
         # What is not UTF-8 becomes characters that no identifier may have: its line is refused, and the rest is read.
         yield (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).decode(errors="surrogateescape")
-    if told:
-        told(read)
+    told(read)
 
 
 def _csv(lines: Iterator[str]) -> Iterator[tuple[int, Group | BadLineError]]:

@@ -115,6 +115,8 @@ class Kinds:
             name: kind.limit for name, kind in self._kinds.items() if kind.limit is not None
         }
         self._limits.update(limits or {})
+        #: As many identifiers are too many of no type.
+        self.least_limit = min([DEFAULT_LIMIT, *(limit for limit in self._limits.values() if limit is not None)])
         #: The types of which only a keyed hash is stored.
         self.secret_types = frozenset(name for name, kind in self._kinds.items() if kind.secret)
 

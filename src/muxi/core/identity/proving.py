@@ -41,7 +41,8 @@ def give_proven(
 
     Somebody else's unproven claim to it is evicted: it gave them continuity and nothing more. What is proven on
     both sides is one person with two users: they are merged if ``merge`` says so, and only if nothing unproven of
-    the other user would come along.
+    the other user would come along. An unproven claim is reason enough to merge only if it is all that the other user
+    has: then nobody else can get in by them.
 
     Raises:
         IdentifierConflictError: it is proven to be another user's, and they are not to be merged or cannot be.
@@ -73,9 +74,17 @@ def give_proven(
 
 
 def _merge(writer: ProofWriter, row: Identifier, owner: User, user_id: UserId) -> None:
-    others = (one for one in writer.identifiers(owner.id) if (one.value, one.type) != (row.value, row.type))
+    held = writer.identifiers(owner.id)
+    others = [one for one in held if (one.value, one.type) != (row.value, row.type)]
     if not all(one.verified_at is not None for one in others):
         raise _conflict(row, owner, "who has other identifiers that are not proven. Nothing was merged.")
+    if others and not all(one.verified_at is not None for one in held):
+        # What they have proven is their own way in: who only claimed this one would get in with it.
+        raise _conflict(
+            row,
+            owner,
+            "who has not proven it, but has other identifiers. Nothing was merged. Unlink it from there first.",
+        )
     writer.merge(new_merge_id(), user_id, [owner.id])
 
 

@@ -27,6 +27,7 @@ from muxi.ids import UserId, is_id, new_merge_id, new_user_id
 
 #: Who does it, in the audit, unless the caller says otherwise.
 LIBRARY = "library"
+_NO_TOKEN = "A visitor's token is made by resolve_anonymous, and cannot be linked to anybody. Sign the visitor in."
 
 
 class Identities:
@@ -172,7 +173,7 @@ class Identities:
             UserNotFoundError: there is no such ``user``.
             IdentifierLimitError: the user would have too many of a type.
         """
-        identifiers = [self.linkable(raw) for raw in raws]
+        identifiers = [self.linkable(raw, visitors=True) for raw in raws]
         if not identifiers:
             raise InvalidIdentifierError("No identifiers were given. Pass at least one to link.")
         target = self.get(user) if user is not None else None
@@ -180,6 +181,8 @@ class Identities:
         with self.noting_disputes(actor) as disputed, self._store.writing(identifiers, actor, now) as writer:
             found = {identifier: writer.owners(identifier) for identifier in identifiers}
             owners = {identifier: owner_of(rows, identifier) for identifier, rows in found.items()}
+            if any(one.type == ANONYMOUS and owner is None for one, owner in owners.items()):
+                raise InvalidIdentifierError(_NO_TOKEN)
             disputed += contested(owners, target)
             sides = sides_of(owners, target)
             if len(sides) > 1 and not merge:
@@ -314,13 +317,20 @@ class Identities:
         owner = owner_of(self._store.first_contact(identifier, user_id, now), identifier)
         return owner or User(user_id, now, new=True)
 
-    def linkable(self, raw: IdentifierInput, *, refuse: bool = True) -> Identifier:
-        """The normal form of what is to be linked: anything but a ``usr_`` id.
+    def linkable(self, raw: IdentifierInput, *, refuse: bool = True, visitors: bool = False) -> Identifier:
+        """The normal form of what is to be linked: anything but a ``usr_`` id, or a visitor's token.
+
+        Args:
+            raw: in any of its forms.
+            refuse: what nobody may be known by, as `Kinds.normal_form`.
+            visitors: allow a visitor's token, by which a user is named whom others are to join.
 
         Raises:
             InvalidIdentifierError: it cannot be linked.
         """
         identifier = self.kinds.normal_form(raw, self._hash_key, refuse=refuse)
+        if identifier.type == ANONYMOUS and refuse and not visitors:
+            raise InvalidIdentifierError(_NO_TOKEN)
         if identifier.type in ("", "internal") and is_id(identifier.value, "usr"):
             raise InvalidIdentifierError(
                 f"{identifier.value} is a user's own id and cannot be linked. Pass it as the user."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from muxi.ids import MergeId, UserId
 
@@ -120,16 +121,31 @@ class Holdings:
 
 
 @dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A path of the context at which users say different things; after a merge what was said last is shown.
+
+    Attributes:
+        path: dotted.
+        values: of each user that has one there.
+    """
+
+    path: str
+    values: Mapping[UserId, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class MergePreview:
     """What a merge would do.
 
     Attributes:
         survivor_id: the user that all would be.
         holdings: what each user has now, the survivor first.
+        disagreements: where their contexts say different things.
     """
 
     survivor_id: UserId
     holdings: Mapping[UserId, Holdings]
+    disagreements: tuple[Disagreement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

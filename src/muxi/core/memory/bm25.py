@@ -1,11 +1,10 @@
-"""BM25 over numbered texts that come and go one at a time."""
+"""BM25 over texts in an order, and over each text together with those around it."""
 
 from __future__ import annotations
 
 import math
-import sys
-from array import array
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,98 +15,148 @@ from muxi.core.memory.columns import Column
 #: for short passages use (Lin et al., Anserini; Robertson & Zaragoza 2009 give the formula).
 K1, B = 0.9, 0.4
 
-# A word's entry in the dictionary plus the empty array of its texts, as CPython 3.11 makes them.
-_ENTRY_BYTES = 104 + sys.getsizeof(array("i"))
+#: How many texts of the same session before a text, and after it, are read with it as one.
+BEFORE, AFTER = 4, 2
+
+# Entries that came since the last sorting are looked through one by one.
+_MOST_UNSORTED = 2048
+_UNSORTED_SHARE = 16
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 
 class WordIndex:
-    """Which texts hold which words, and how often. Texts are the rows 0 to len - 1; not thread-safe."""
+    """Which rows hold which words, and how often. Rows are only added; not thread-safe.
+
+    One entry for each word of each row: ``word << 32 | row``, sorted, so that the rows of a word lie together.
+    """
 
     def __init__(self) -> None:
-        self._postings: dict[str, array[int]] = {}  # word -> row, count, row, count ...
-        self._lengths = Column(np.float64)
-        self._bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._lengths.values)
+        self._keys = np.zeros(0, np.int64)
+        self._counts = np.zeros(0, np.float64)
+        self._new_keys = Column(np.int64)
+        self._new_counts = Column(np.float64)
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, estimated: words, their texts, lengths."""
-        return self._bytes + self._lengths.nbytes
+        """Bytes held."""
+        return self._keys.nbytes + self._counts.nbytes + self._new_keys.nbytes + self._new_counts.nbytes
 
-    def append(self, words: Sequence[str]) -> None:
-        """Add a text as the last row."""
-        row = len(self)
-        counts: dict[str, int] = {}
-        for word in words:
-            counts[word] = counts.get(word, 0) + 1
-        for word, count in counts.items():
-            posting = self._postings.get(word)
-            if posting is None:
-                posting = self._postings[word] = array("i")
-                self._bytes += _ENTRY_BYTES + sys.getsizeof(word)
-            posting.extend((row, count))
-            self._bytes += 2 * posting.itemsize
-        self._lengths.append(len(words))
+    def add(self, terms: NDArray[np.int32], rows: Places) -> None:
+        """Adds words, each with the row that it stands in, which had no words before."""
+        keys, counts = _counted(terms.astype(np.int64) << 32 | rows)
+        self._new_keys.append_all(keys)
+        self._new_counts.append_all(counts)
+        if len(self._new_keys.values) > max(_MOST_UNSORTED, len(self._keys) // _UNSORTED_SHARE):
+            self._sort()
 
-    def move_last_to(self, row: int, words: Sequence[str], last_words: Sequence[str]) -> None:
-        """Take the text of ``row`` out by giving its number to the last one.
+    def rows_of(self, term: int) -> tuple[Places, Floats]:
+        """The rows that hold a word, and how often each does."""
+        first, last = np.searchsorted(self._keys, [term << 32, (term + 1) << 32])
+        new = self._new_keys.values >> 32 == term
+        keys = np.concatenate([self._keys[first:last], self._new_keys.values[new]])
+        return keys & 0xFFFFFFFF, np.concatenate([self._counts[first:last], self._new_counts.values[new]])
 
-        Args:
-            words: the words of the text that goes, as they were given to `append`.
-            last_words: the words of the last text (the same text if ``row`` is the last).
+    def _sort(self) -> None:
+        keys = np.concatenate([self._keys, self._new_keys.values])
+        order = np.argsort(keys, kind="stable")
+        self._keys = keys[order]
+        self._counts = np.concatenate([self._counts, self._new_counts.values])[order]
+        self._new_keys, self._new_counts = Column(np.int64), Column(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where one word of a question is, how often, and what it weighs: (K1 + 1) * rarity."""
+
+    places: Places
+    counts: Floats
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts that scores are computed over, in an order: those of a session side by side.
+
+    Attributes:
+        place: of each row its place in the order, -1 if it does not count.
+        first, last: of each place the first and the last place of its session.
+        begin, end: of each place where the texts around it begin and end (exclusive).
+        saturation, window_saturation: of each place what its length adds below the fraction of BM25, for the text
+            alone and for the text with those around it.
+    """
+
+    place: Places
+    first: Places
+    last: Places
+    begin: Places
+    end: Places
+    saturation: Floats
+    window_saturation: Floats
+
+    @classmethod
+    def of(cls, place: Places, first: Places, last: Places, lengths: Floats) -> Texts:
+        """Measures the texts; ``lengths`` in words, by place."""
+        here = np.arange(len(lengths))
+        begin, end = np.maximum(here - BEFORE, first), np.minimum(here + AFTER, last) + 1
+        until = np.concatenate([[0.0], np.cumsum(lengths)])
+        around = until[end] - until[begin]
+        return cls(place, first, last, begin, end, _saturation(lengths), _saturation(around))
+
+    def found(self, index: WordIndex, terms: Iterable[int]) -> list[Found]:
+        """Where the words of a question are, each word once; those that are nowhere are left out."""
+        found, most = [], _idf(1, len(self.saturation))
+        for term in dict.fromkeys(terms):
+            rows, counts = index.rows_of(term)
+            places = self.place[rows]
+            here = places >= 0
+            places, counts = places[here], counts[here]
+            if len(places):
+                rarity = _idf(len(places), len(self.saturation)) / most
+                found.append(Found(places, counts, (K1 + 1) * rarity))
+        return found
+
+    def scores(self, found: Sequence[Found]) -> Floats:
+        """The BM25 score of each text, by place: 0 where no word is found.
+
+        score = sum over words of rarity * tf * (K1 + 1) / (tf + K1 * (1 - B + B * length / mean length)),
+        rarity = idf(n) / idf(1), idf(n) = ln(1 + (N - n + 0.5) / (n + 0.5)) with n of N texts holding the word, never
+        negative (Robertson & Zaragoza 2009, with Lucene's idf). In shares of the rarest, a match is worth as much among
+        ten memories as among ten thousand.
         """
-        last = len(self) - 1
-        for word in set(words):
-            self._forget(word, row)
-        if row != last:
-            for word in set(last_words):
-                posting = self._postings[word]
-                posting[_place(posting, last)] = row
-        self._lengths.move_last_to(row)
-
-    def scores(self, words: Iterable[str], among: NDArray[np.bool_] | None) -> NDArray[np.float64]:
-        """The BM25 score of every text for the words of a question.
-
-        score = sum over words of idf * tf * (K1 + 1) / (tf + K1 * (1 - B + B * length / mean length)),
-        idf = ln(1 + (N - n + 0.5) / (n + 0.5)) with n of N texts holding the word, never negative
-        (Robertson & Zaragoza 2009, with Lucene's idf).
-
-        Args:
-            words: of the question; each is counted once.
-            among: which texts N, n and the mean length are taken over; ``None`` means all. Scores of other rows
-                mean nothing.
-
-        Returns:
-            One score per row, 0 where no word is found.
-        """
-        lengths = self._lengths.values
-        counted = lengths if among is None else lengths[among]
-        saturation = K1 * (1 - B + B * lengths / (counted.mean() or 1.0))
-        total = np.zeros(len(lengths))
-        for posting in filter(None, map(self._postings.get, dict.fromkeys(words))):
-            rows, counts = _pairs(posting).T
-            holding = len(rows) if among is None else int(np.count_nonzero(among[rows]))
-            idf = math.log(1 + (len(counted) - holding + 0.5) / (holding + 0.5))
-            total[rows] += idf * (K1 + 1) * counts / (counts + saturation[rows])
+        total = np.zeros(len(self.saturation))
+        for one in found:
+            total[one.places] += one.weight * one.counts / (one.counts + self.saturation[one.places])
         return total
 
-    def _forget(self, word: str, row: int) -> None:
-        posting = self._postings[word]
-        at = _place(posting, row)
-        del posting[at : at + 2]
-        self._bytes -= 2 * posting.itemsize
-        if not posting:
-            del self._postings[word]
-            self._bytes -= _ENTRY_BYTES + sys.getsizeof(word)
+    def window_scores(self, found: Sequence[Found], at: Places) -> Floats:
+        """The same for the texts at some places, each read as one with those around it in its session.
+
+        How rare a word is, is counted in single texts here, too.
+        """
+        begin, end, saturation = self.begin[at], self.end[at], self.window_saturation[at]
+        total, until = np.zeros(len(at)), np.zeros(len(self.saturation) + 1)
+        for one in found:
+            until[:] = 0.0
+            until[one.places + 1] = one.counts
+            np.cumsum(until, out=until)
+            held = until[end] - until[begin]
+            total += one.weight * held / (held + saturation)
+        return total
 
 
-def _place(posting: array[int], row: int) -> int:
-    rows = _pairs(posting)[:, 0]
-    return 2 * int(np.flatnonzero(rows == row)[0])
+def _counted(keys: Places) -> tuple[Places, Floats]:
+    keys = np.sort(keys)
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else np.zeros(0, np.int64)
+    return keys[starts], np.diff(starts, append=len(keys)).astype(np.float64)
 
 
-def _pairs(posting: array[int]) -> NDArray[np.int32]:
-    # A copy: an array that numpy still looks into could not grow.
-    return np.array(posting, dtype=np.int32).reshape(-1, 2)
+def _idf(holding: int, count: int) -> float:
+    return math.log(1 + (count - holding + 0.5) / (holding + 0.5))
+
+
+def _saturation(lengths: Floats) -> Floats:
+    mean = float(lengths.mean()) if len(lengths) else 0.0
+    saturation: Floats = K1 * (1 - B + B * lengths / (mean or 1.0))
+    return saturation

@@ -6,7 +6,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from muxi.core.memory.endings import Endings
 from muxi.core.memory.recall import MemoryIndex
 from muxi.core.memory.store import MemoryStore
 from muxi.core.memory.types import Memory
@@ -19,6 +21,7 @@ AT_HAND = 5000
 @dataclass(slots=True)
 class _Entry:
     index: MemoryIndex = field(default_factory=MemoryIndex)
+    endings: Endings = field(default_factory=Endings)
     #: For each user that the owner is made of, the version up to which the index holds it.
     read: dict[UserId | None, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -42,13 +45,15 @@ class IndexCache:
         self._lock = threading.Lock()
         self._nbytes = 0
 
-    def index(self, user_id: UserId | None) -> MemoryIndex:
-        """The owner's index, as the store is now."""
+    def index(self, user_id: UserId | None, now: datetime | None = None) -> MemoryIndex:
+        """The owner's index, as the store is now, without what has expired by ``now``."""
         with self._lock:
             entry = self._entries.setdefault(user_id, _Entry())
             self._entries.move_to_end(user_id)
         with entry.lock:
             self._refresh(user_id, entry)
+            if now is not None and (expired := entry.endings.take(now)):
+                entry.index.remove(expired)
             index = entry.index
         self._account(user_id, entry)
         return index
@@ -61,6 +66,7 @@ class IndexCache:
         with entry.lock:
             if entry.read.get(memory.user_id) == version - 1:
                 entry.index.put([memory])
+                entry.endings.put([memory])
                 entry.read[memory.user_id] = version
 
     def is_at_hand(self, user_id: UserId | None) -> bool:
@@ -94,10 +100,13 @@ class IndexCache:
         lost = entry.read.keys() - versions.keys()
         purged = any(entry.read.get(owner, now.floor) < now.floor for owner, now in versions.items())
         if lost or purged:
-            entry.index, entry.read = MemoryIndex(), {}
+            entry.index, entry.endings, entry.read = MemoryIndex(), Endings(), {}
         for owner, now in versions.items():
             if entry.read.get(owner, 0) < now.version:
-                entry.index.put(self._store.since(owner, entry.read.get(owner, 0)))
+                written = self._store.since(owner, entry.read.get(owner, 0))
+                entry.index.remove(memory.id for memory in written if memory.superseded)
+                entry.index.put(memory for memory in written if not memory.superseded)
+                entry.endings.put(written)
             entry.read[owner] = now.version
 
     def _account(self, user_id: UserId | None, entry: _Entry) -> None:

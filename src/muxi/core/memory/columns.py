@@ -45,6 +45,11 @@ class Column:
         self.extend(1)
         self._block[self._length - 1] = value
 
+    def append_all(self, values: NDArray[Any]) -> None:
+        """Add rows at the end."""
+        self.extend(len(values))
+        self._block[self._length - len(values) : self._length] = values
+
     def insert(self, position: int, value: object) -> None:
         """Add a row before ``position``; those behind it move up (one memory move)."""
         self.append(value)
@@ -54,17 +59,7 @@ class Column:
     def delete(self, position: int) -> None:
         """Take the row out; those behind it move down (one memory move)."""
         self._block[position : self._length - 1] = self._block[position + 1 : self._length]
-        self._drop_last()
-
-    def move_last_to(self, position: int) -> None:
-        """Take the row out by putting the last one in its place."""
-        self._block[position] = self._block[self._length - 1]
-        self._drop_last()
-
-    def _drop_last(self) -> None:
         self._length -= 1
-        if self._length * 4 + _SPARE < len(self._block):
-            self._resize(self._length * 2)
 
     def _resize(self, rows: int) -> None:
         block = np.zeros((rows, *self._block.shape[1:]), self._block.dtype)

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from muxi.core.clock import Clock
-from muxi.core.memory.document import document, replay, standing
-from muxi.core.memory.fact_store import FactStore
-from muxi.core.memory.facts import UNTOLD, Change, Document, Fact, Origin
+from muxi.core.memory.disagreements import disagreements
+from muxi.core.memory.document import document_of, replay, standing
+from muxi.core.memory.fact_store import FactStore, FactWriter
+from muxi.core.memory.facts import UNTOLD, Change, Document, Fact, Origin, Plan
 from muxi.core.memory.paths import checked_path
 from muxi.core.memory.planning import Planning
 from muxi.core.memory.values import checked_value, merging
@@ -50,7 +51,7 @@ class Context:
             user_id: canonical; what those who were merged into it had is in it, and of what disagrees the latest.
             at: as it was at this time, by when things were observed; a time without a zone is UTC.
         """
-        return document(replay(self._store.entries(user_id, _in_utc(at) if at else None)))
+        return document_of(self._store.entries(user_id, _in_utc(at) if at else None))
 
     def facts(self, user_id: UserId) -> list[Fact]:
         """The facts that the document rests on, in the order in which they were last said."""
@@ -75,6 +76,10 @@ class Context:
         wanted = checked_path(path) if path else ""
         rows = self._store.history(user_id, wanted, before, checked_limit(limit) + 1)
         return page(rows, limit, lambda last: [last.observed_at.isoformat(), last.id])
+
+    def disagreements(self, user_ids: Sequence[UserId]) -> dict[str, dict[UserId, Any]]:
+        """Where canonical users would contradict each other, if they were merged. As `disagreements.disagreements`."""
+        return disagreements({user_id: self._store.live(user_id) for user_id in user_ids})
 
     def merge(self, user_id: UserId, knowledge: Any, origin: Origin = UNTOLD) -> list[Fact]:
         """Adds a document: each of its values replaces the one at its path, and nothing else is touched.
@@ -151,6 +156,52 @@ class Context:
             if not plan.empty:
                 writer.write(plan)
         return plan.facts
+
+    def write_what_fits(
+        self, writer: FactWriter, user_id: UserId, changes: Sequence[Change], now: datetime
+    ) -> tuple[Plan, list[InvalidContextError]]:
+        """Makes several changes inside a transaction under way, but those that the context or its schema refuses.
+
+        Args:
+            writer: of the transaction.
+            user_id: canonical.
+            changes: their paths, values and origins are checked (`checked_change`).
+            now: the time they are written at.
+
+        Returns:
+            What was written, and why the rest was not.
+        """
+        live = writer.live()
+        planning, refused = self._fitting(live, user_id, changes, now)
+        plan = planning.plan()
+        if not plan.empty:
+            writer.write(plan)
+        return plan, refused
+
+    def _fitting(
+        self, live: Sequence[Fact], user_id: UserId, changes: Sequence[Change], now: datetime
+    ) -> tuple[Planning, list[InvalidContextError]]:
+        try:
+            planning = Planning(live, user_id, now)
+            self._taken(planning, changes)
+            planning.plan()
+            return planning, []
+        except InvalidContextError:
+            if not changes:
+                raise
+        kept: list[Change] = []
+        refused: list[InvalidContextError] = []
+        for change in changes:
+            try:
+                planning = Planning(live, user_id, now)
+                self._taken(planning, [*kept, change])
+                planning.plan()
+                kept.append(change)
+            except InvalidContextError as error:
+                refused.append(error)
+        planning = Planning(live, user_id, now)
+        self._taken(planning, kept)
+        return planning, refused
 
     def version(self, user_id: UserId) -> int:
         """Counts the writes to a user's context: what was made of it at the same count is up to date."""

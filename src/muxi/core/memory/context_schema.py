@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -27,7 +27,7 @@ class ContextSchema:
         SettingsError: it is no JSON Schema.
     """
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: dict[str, Any]) -> None:
         kind = validator_for(schema, default=Draft202012Validator)
         try:
             kind.check_schema(schema)

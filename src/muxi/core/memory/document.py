@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from muxi.core.memory.facts import Document, Op
+from muxi.core.memory.facts import Document, Entry, Op
 from muxi.core.memory.paths import keys_of
 from muxi.core.memory.values import token
 
@@ -34,6 +34,28 @@ class _Missing:
 
 
 MISSING = _Missing()
+
+
+def document_of(entries: Sequence[Entry]) -> Document:
+    """The document of facts, in the order in which they were last said."""
+    if all(entry.op == "set" for entry in entries):
+        return _plain(entries)
+    return document(replay(entries))
+
+
+def _plain(entries: Sequence[Entry]) -> Document:
+    """The same where nothing was added, removed or deleted; in half the time."""
+    made: Document = {}
+    for path, _, value in entries:
+        keys = keys_of(path)
+        node = made
+        for key in keys[:-1]:
+            inner = node.get(key)
+            if type(inner) is not dict:
+                inner = node[key] = {}
+            node = inner
+        node[keys[-1]] = value
+    return made
 
 
 def replay(facts: Iterable[Said]) -> Tree:
@@ -145,7 +167,7 @@ def _folded(leaf: Sequence[Said]) -> tuple[list[Any], bool]:
     elif is_list:
         values = list(first.value)
     else:
-        values = [] if first.value is None else [first.value]
+        values = [] if first.value is None or first.value == {} else [first.value]
     seen = {token(value) for value in values}
     for fact in leaf[1:]:
         mark = token(fact.value)

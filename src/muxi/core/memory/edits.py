@@ -5,6 +5,7 @@ from __future__ import annotations
 from muxi.core.clock import Clock
 from muxi.core.memory.edit_store import Edit, EditStore, Revision
 from muxi.core.memory.embedder import Embedder
+from muxi.core.memory.keeping import Keep, without_private_values
 from muxi.core.memory.types import Memory
 from muxi.core.text import checked_metadata, checked_text
 from muxi.errors import InvalidMemoryError, MemoryNotFoundError
@@ -18,9 +19,11 @@ class Edits:
         store: bound to the formation.
         embedder: gives a changed text its vector.
         clock: the time, in UTC.
+        keep: what may be kept of a text.
     """
 
-    def __init__(self, store: EditStore, embedder: Embedder, clock: Clock) -> None:
+    def __init__(self, store: EditStore, embedder: Embedder, clock: Clock, keep: Keep = without_private_values) -> None:
+        self._keep = keep
         self._store = store
         self._embedder = embedder
         self._clock = clock
@@ -31,7 +34,8 @@ class Edits:
         Raises:
             MemoryNotFoundError: there is none of this id, or it is somebody else's: the same answer.
         """
-        return _found(self._store.get(user_id, MemoryId(memory_id)) if is_id(memory_id, "mem") else None, memory_id)
+        found = self._store.get(user_id, MemoryId(memory_id)) if is_id(memory_id, "mem") else None
+        return _found(None if found and found.has_expired(self._clock()) else found, memory_id)
 
     def edit(self, user_id: UserId, memory_id: str, edit: Edit) -> Memory:
         """Changes a memory. By its new words it is found at once, by their vector soon after.
@@ -42,9 +46,9 @@ class Edits:
                 not JSON.
             MessageTooLargeError: a text over the limit.
         """
-        checked = _checked(edit)
-        known = is_id(memory_id, "mem")
-        changed = self._store.edit(user_id, MemoryId(memory_id), checked, self._clock()) if known else None
+        checked = _checked(edit, self._keep)
+        found = self.get(user_id, memory_id)
+        changed = self._store.edit(user_id, found.id, checked, self._clock())
         self._embedder.wake()
         return _found(changed, memory_id)
 
@@ -58,13 +62,13 @@ class Edits:
         return self._store.revisions(user_id, memory.id)
 
 
-def _checked(edit: Edit) -> Edit:
+def _checked(edit: Edit, keep: Keep) -> Edit:
     if edit.text is None and edit.importance is None and edit.metadata is None:
         raise InvalidMemoryError("Nothing is to be changed: give a text, an importance or metadata.")
     if edit.importance is not None and not 0.0 <= edit.importance <= 1.0:  # also refuses NaN
         raise InvalidMemoryError(f"importance is {edit.importance}; it must be 0 to 1.")
     return Edit(
-        None if edit.text is None else checked_text(edit.text, InvalidMemoryError),
+        None if edit.text is None else keep(checked_text(edit.text, InvalidMemoryError)),
         None if edit.importance is None else float(edit.importance),
         None if edit.metadata is None else checked_metadata(edit.metadata, InvalidMemoryError),
     )

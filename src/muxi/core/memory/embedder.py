@@ -12,13 +12,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from muxi.core.memory.store import EmbeddingSpace, MemoryStore
+from muxi.core.memory.store import EmbeddingSpace, MemoryStore, Unplaced
+from muxi.core.memory.traits import traits_of
 from muxi.core.models.base import EmbeddingModel, Vectors
 from muxi.errors import EmbeddingMismatchError, ModelContextFullError, ModelError, StorageError
 
 BATCH = 64
 #: A text that does not fit is halved, but never below so many characters: then something else is wrong.
 SHORTEST_TEXT = 500
+#: So many characters of a memory stand before the next one in its window.
+MOST_BEFORE = 400
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 60.0
 
@@ -97,6 +100,10 @@ class Embedder:
             self._idle.set()
 
     async def _embed_batch(self) -> bool:
+        # What is said is found by its own vector first; that of its window makes it found better.
+        return await self._embed_memories() or await self._embed_windows()
+
+    async def _embed_memories(self) -> bool:
         waiting = self._store.unembedded(BATCH)
         if not waiting:
             return False
@@ -104,6 +111,20 @@ class Embedder:
         self.check_space(vectors)
         self._store.set_vectors(waiting, vectors, self.model.name)
         return True
+
+    async def _embed_windows(self) -> bool:
+        waiting = self._store.unplaced(BATCH)
+        if not waiting:
+            return False
+        vectors = await embed_fitting(self.model, [window(memory) for memory in waiting])
+        self.check_space(vectors)
+        self._store.set_windows(waiting, vectors, [traits_of(memory.text, memory.said_at) for memory in waiting])
+        return True
+
+
+def window(memory: Unplaced) -> str:
+    """A memory and those just before it as one text: of long ones their ends, so that it reaches the memory itself."""
+    return "\n".join([*(text[-MOST_BEFORE:] for text in memory.before), memory.text])
 
 
 async def embed_fitting(model: EmbeddingModel, texts: Sequence[str]) -> Vectors:

@@ -1,79 +1,85 @@
-"""The recall of one owner's memories: all of them in arrays, all of them ranked, exactly."""
+"""The recall of one owner's memories: all of them in arrays, ranked by one weighted sum."""
 
 from __future__ import annotations
 
-import math
-import sys
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from muxi.core.memory.bm25 import WordIndex
+from muxi.core.memory.bm25 import Places
 from muxi.core.memory.columns import Column
+from muxi.core.memory.features import Candidates, Floats, Marks, Scale, features_of
+from muxi.core.memory.question import Question
+from muxi.core.memory.rows import Keep, Layout, Rows, signs
+from muxi.core.memory.traits import ASKS, ENDS_ASKING, TIMED, Days
 from muxi.core.memory.types import Hit, Memory
-from muxi.core.memory.weights import Candidates, total
-from muxi.core.memory.words import words
+from muxi.core.memory.weights import total
 from muxi.errors import EmbeddingMismatchError
 from muxi.ids import MemoryId
 
-# Putting or removing one costs some 100 us, starting afresh some 40 us for each memory.
-_FEW = 64
-_AFRESH_SHARE = 4
+#: Up to so many memories all are scored; of more, those of the shortlist.
+MOST_SCORED = 16_384
+#: How many the shortlist takes for their words, and for the signs of their vectors.
+BY_WORDS, BY_SIGNS = 512, 1_536
+_SAMPLE = 1_024
 
-# A question says what it asks at its start; a longer text would only cost time.
-_QUESTION_LENGTH = 20_000
+_GATHERED = 256
 
 # Scores are compared to this many decimals, so that the last bits of a sum decide nothing.
 _DECIMALS = 6
 
-# Without a vector and the text: the object with its two times, id, session id and numbers, the dictionary's entry.
-_MEMORY_BYTES = 800
+# An answer about a day is often given a little after it.
+_DAYS_AFTER = 14
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, its vector (``None``: unknown), the days it means, and its speaker's number."""
+
+    question: Question
+    vector: NDArray[np.float32] | None
+    days: Sequence[Days]
+    speaker: int | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Cosines:
+    """As in `Candidates`."""
+
+    of_itself: Floats
+    of_window: Floats
+    of_next_window: Floats
+    scale: Scale
+    window_scale: Scale
 
 
 class MemoryIndex:
-    """One owner's memories in arrays, ready to be ranked exactly. Thread-safe (one lock).
-
-    Rows are dense: what is removed gives its row to the last one. ``_order`` lists the rows with the memories of a
-    session side by side, ordered by (session id, seq, id).
-    """
+    """One owner's memories in arrays, ready to be ranked. Thread-safe (one lock)."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._reset()
-
-    def _reset(self) -> None:
-        self._memories: list[Memory] = []  # without their vectors: these are in _vectors
-        self._rows: dict[MemoryId, int] = {}
-        self._words = WordIndex()
-        self._vectors: Column | None = None  # made when the first vector tells its dimension
-        self._embedded = Column(np.bool_)
-        self._said_at = Column(np.float64)
-        self._importance = Column(np.float64)
-        self._session = Column(np.int64)
-        self._order = Column(np.int64)
-        self._sessions_seen = 0
-        self._object_bytes = 0
+        self._rows = Rows()
 
     def __len__(self) -> int:
-        return len(self._memories)
+        return len(self._rows)
 
     @property
     def embedded(self) -> int:
         """How many memories have their vector."""
         with self._lock:
-            return int(self._embedded.values.sum())
+            return int(self._rows.embedded.values[self._rows.layout(None).order].sum())
 
     @property
     def nbytes(self) -> int:
         """Bytes held, estimated: vectors, columns, words and the memories themselves."""
         with self._lock:
-            return self._words.nbytes + self._object_bytes + sum(column.nbytes for column in self._columns())
+            return self._rows.nbytes
 
     def put(self, memories: Iterable[Memory]) -> None:
         """Add memories, or replace the ones of the same id. All or nothing.
@@ -83,15 +89,17 @@ class MemoryIndex:
         """
         given = {memory.id: memory for memory in memories}
         with self._lock:
-            self._check_dimensions([memory.vector for memory in given.values() if memory.vector is not None])
-            moved = [memory for memory in given.values() if not self._updated(memory)]
-            self._discard([memory.id for memory in moved if memory.id in self._rows])
-            self._add(moved)
+            self._check_dimensions([v for one in given.values() for v in (one.vector, one.window) if v is not None])
+            moved = [memory for memory in given.values() if not self._rows.update(memory)]
+            self._rows.drop(memory.id for memory in moved)
+            self._rows.add(moved)
+            self._write_anew_if_stale()
 
     def remove(self, ids: Iterable[MemoryId]) -> None:
         """Take memories out; ids that are not here are passed over."""
         with self._lock:
-            self._discard([id for id in dict.fromkeys(ids) if id in self._rows])
+            self._rows.drop(ids)
+            self._write_anew_if_stale()
 
     def search(
         self,
@@ -100,17 +108,22 @@ class MemoryIndex:
         *,
         limit: int,
         now: datetime,
-        keep: Callable[[Memory], bool] | None = None,
+        keep: Keep | None = None,
+        explain: bool = False,
     ) -> list[Hit]:
-        """The memories that answer a question best, by the weighted sum of `muxi.core.memory.weights`.
+        """The memories that answer a question best: by the weighted sum of their features.
+
+        All are scored if they are not more than `MOST_SCORED`; of more, those that share the question's rarest words
+        and those whose vectors' signs agree most with the question's.
 
         Args:
             query: the question's text.
             vector: the question's embedding, L2-normalised, shape (dimension,); ``None`` ranks without it.
             limit: how many at most.
-            now: the time to which ages are measured.
+            now: the time to which ages are measured, and at which the question is asked.
             keep: what may be returned. It is shown each memory without its vector and must not use this index.
                 What it refuses has no influence on the others, as if it were not stored.
+            explain: give the hits their features.
 
         Returns:
             Best first; of equal scores the one said later first. Empty if there is nothing to return.
@@ -120,166 +133,172 @@ class MemoryIndex:
         """
         if limit <= 0:
             return []
-        asked = words(query[:_QUESTION_LENGTH])
+        question = Question.of(query)
         with self._lock:
-            if vector is not None and self._vectors is not None:
+            if vector is not None and self._rows.vectors is not None:
                 self._check_dimensions([vector])
-            kept = None if keep is None else np.fromiter(map(keep, self._memories), np.bool_, len(self._memories))
-            order = self._order.values if kept is None else self._order.values[kept[self._order.values]]
-            if not len(order):
+            layout = self._rows.layout(keep)
+            if not len(layout.order):
                 return []
-            scores = total(
-                Candidates(
-                    cosine=self._cosines(vector)[order],
-                    bm25=self._words.scores(asked, kept)[order],
-                    session=self._session.values[order],
-                    age=np.maximum(now.timestamp() - self._said_at.values[order], 0.0),
-                    importance=self._importance.values[order],
-                )
-            )
-            return self._best(order, scores.round(_DECIMALS), limit)
+            asked = self._asked(question, vector, layout, now)
+            places, candidates = self._candidates(asked, layout, limit)
+            features = features_of(candidates)
+            best = self._best(layout.order[places], total(features).round(_DECIMALS), limit)
+            told = [_told(features, which) if explain else None for which, _, _ in best]
+            return [Hit(memory, score, of) for (_, memory, score), of in zip(best, told, strict=True)]
 
-    def _cosines(self, vector: NDArray[np.float32] | None) -> NDArray[np.float64]:
-        if vector is None or self._vectors is None or not np.isfinite(vector).all():
-            return np.full(len(self._memories), np.nan)
-        # One dot product a row, not a matrix product: it gives a row the same bits wherever the row stands, and wakes
-        # no threads of BLAS, which wait for each other when the machine is busy.
-        cosines = np.vecdot(self._vectors.values, vector.astype(np.float32, copy=False)).astype(np.float64)
-        cosines[~self._embedded.values] = np.nan
-        clipped: NDArray[np.float64] = np.clip(cosines, -1.0, 1.0)  # NaN stays NaN, which is: unknown
-        return clipped
+    def _write_anew_if_stale(self) -> None:
+        if self._rows.is_stale:
+            self._rows = self._rows.written_anew()
 
-    def _best(self, order: NDArray[np.int64], scores: NDArray[np.float64], limit: int) -> list[Hit]:
-        if limit < len(order):
-            worst = np.partition(scores, -limit)[-limit]
-            order, scores = order[scores >= worst], scores[scores >= worst]
-        ids = [self._memories[row].id for row in order]
-        newer = self._said_at.values[order].tolist()
-        ranked = sorted(zip(scores.tolist(), newer, ids, strict=True), reverse=True)
-        return [Hit(self._memories[self._rows[id]], score) for score, _, id in ranked[:limit]]
+    def _asked(self, question: Question, vector: NDArray[np.float32] | None, layout: Layout, now: datetime) -> _Asked:
+        usable = vector is not None and self._rows.vectors is not None and bool(np.isfinite(vector).all())
+        days = question.days(now)
+        if days:
+            said = self._rows.day.values[layout.order]
+            if not any(((said >= first) & (said <= last + _DAYS_AFTER)).any() for first, last in days):
+                # Nothing was said then: it is asked about a conversation long past, as if at its end.
+                newest = datetime.fromordinal(int(said.max())).replace(tzinfo=UTC)
+                days = question.days(newest, lean="past")
+        speaker = self._rows.named_speaker(question.terms)
+        return _Asked(question, vector if usable else None, days, speaker, now)
 
-    def _whole(self, row: int) -> Memory:
-        if self._vectors is None or not self._embedded.values[row]:
-            return self._memories[row]
-        return replace(self._memories[row], vector=self._vectors.values[row].copy())
+    def _candidates(self, asked: _Asked, layout: Layout, limit: int) -> tuple[Places, Candidates]:
+        rows, texts = self._rows, layout.texts
+        found = texts.found(rows.words, asked.question.terms)
+        alone = texts.scores(found)
+        places = self._places(asked, layout, alone, limit)
+        at = layout.order[places]
+        previous = places > texts.first[places]
+        before = np.maximum(places - 1, 0)
+        asks = previous & (rows.flags.values[layout.order[before]] & ASKS > 0)
+        cosines = self._cosines(asked, layout, places)
+        return places, Candidates(
+            cosine=cosines.of_itself,
+            window_cosine=cosines.of_window,
+            next_window_cosine=cosines.of_next_window,
+            scale=cosines.scale,
+            window_scale=cosines.window_scale,
+            bm25=alone[places],
+            window_bm25=texts.window_scores(found, places),
+            asked_bm25=np.where(asks, alone[before], 0.0),
+            named=_equal(rows.speaker.values[at], asked.speaker),
+            words=rows.length.values[at],
+            is_question=rows.flags.values[at] & ENDS_ASKING > 0,
+            is_timed=rows.flags.values[at] & TIMED > 0,
+            asks_when=asked.question.asks_when,
+            days_off=_days_off(rows.day.values[at], asked.days),
+            names_day=self._naming(asked.days)[at],
+            age=np.maximum(asked.now.timestamp() - rows.said_at.values[at], 0.0),
+            importance=rows.importance.values[at],
+        )
+
+    def _cosines(self, asked: _Asked, layout: Layout, places: Places) -> _Cosines:
+        """Of the candidates; the scales are taken over all that may be returned, or an even sample of them."""
+        rows, vector, vectors, windows = self._rows, asked.vector, self._rows.vectors, self._rows.windows
+        following = np.minimum(places + 1, layout.texts.last[places])
+        if vector is None or vectors is None or windows is None:
+            nothing = np.full(len(places), np.nan)
+            return _Cosines(nothing, nothing, nothing, Scale.of(nothing), Scale.of(nothing))
+
+        def itself(at: Places | slice) -> Floats:
+            of = layout.order[at]
+            return _dots(vectors, vector, of, rows.embedded.values[of])
+
+        def window(at: Places | slice) -> Floats:
+            of = layout.order[at]
+            return _dots(windows, vector, of, rows.windowed.values[of] & layout.windowed[at])
+
+        alone, around = itself(places), window(places)
+        if len(places) == len(layout.order):
+            return _Cosines(alone, around, around[following], Scale.of(alone), Scale.of(around))
+        sample = slice(None, None, max(1, len(layout.order) // _SAMPLE))
+        return _Cosines(alone, around, window(following), Scale.of(itself(sample)), Scale.of(window(sample)))
+
+    def _places(self, asked: _Asked, layout: Layout, words: Floats, limit: int) -> Places:
+        """The places of all that are worth scoring, in their order."""
+        count, rows = len(layout.order), self._rows
+        if count <= max(MOST_SCORED, limit):
+            return np.arange(count)
+        chosen = [_highest(words, max(BY_WORDS, limit))]
+        if asked.vector is not None and (all_signs := rows.signs()) is not None:
+            unlike = np.bitwise_count(all_signs ^ signs(asked.vector))
+            apart = np.sum([unlike[:, i] for i in range(unlike.shape[1])], axis=0, dtype=np.int16)
+            alike = np.where(rows.embedded.values, -apart, np.iinfo(np.int16).min)
+            chosen.append(_highest(alike[layout.order], max(BY_SIGNS, limit)))
+        else:
+            chosen.append(_highest(rows.said_at.values[layout.order], max(BY_WORDS, limit)))
+        worth = np.zeros(count, np.bool_)
+        for seeds in chosen:
+            worth[seeds] = True
+            # What comes just after may be the answer to it, in other words.
+            worth[np.minimum(seeds + 1, layout.texts.last[seeds])] = True
+        return np.flatnonzero(worth)
+
+    def _naming(self, days: Sequence[Days]) -> Marks:
+        """Of each row whether it names a day of these."""
+        rows = self._rows
+        marked = np.zeros(len(rows.memories), np.bool_)
+        for first, last in days:
+            hits = (rows.first_days.values <= last) & (rows.last_days.values >= first)
+            marked[rows.date_rows.values[hits]] = True
+        return marked
+
+    def _best(self, rows: Places, scores: Floats, limit: int) -> list[tuple[int, Memory, float]]:
+        """The best: which candidate, its memory, its score."""
+        some = np.arange(len(rows))
+        if limit < len(rows):
+            some = np.flatnonzero(scores >= np.partition(scores, -limit)[-limit])
+        newer = self._rows.said_at.values[rows[some]].tolist()
+        memories = [self._rows.memories[row] for row in rows[some]]
+        keys = zip(scores[some].tolist(), newer, [memory.id for memory in memories], some.tolist(), strict=True)
+        ranked = sorted(zip(keys, memories, strict=True), key=lambda one: one[0], reverse=True)
+        return [(which, memory, score) for (score, _, _, which), memory in ranked[:limit]]
 
     def _check_dimensions(self, vectors: list[NDArray[np.float32]]) -> None:
         if not vectors:
             return
-        dimension = vectors[0].size if self._vectors is None else self._vectors.values.shape[1]
+        held = self._rows.vectors
+        dimension = vectors[0].size if held is None else held.values.shape[1]
         for vector in vectors:
             if vector.shape != (dimension,):
                 raise _mismatch(vector, dimension)
 
-    def _updated(self, memory: Memory) -> bool:
-        """Replace in place what has the same words at the same place; False if it is not here so."""
-        row = self._rows.get(memory.id)
-        if row is None:
-            return False
-        old = self._memories[row]
-        if old.text != memory.text or _place(old) != _place(memory):
-            return False
-        self._make_vectors([memory])
-        self._object_bytes += _object_bytes(memory) - _object_bytes(old)
-        self._write(row, memory)
-        return True
 
-    def _add(self, memories: list[Memory]) -> None:
-        first = len(self._memories)
-        self._make_vectors(memories)
-        for column in self._value_columns():
-            column.extend(len(memories))
-        for row, memory in enumerate(memories, start=first):
-            self._memories.append(memory)
-            self._rows[memory.id] = row
-            self._words.append(words(memory.text))
-            self._object_bytes += _object_bytes(memory)
-            self._write(row, memory)
-        if len(memories) > _FEW:
-            self._order_afresh()
-        else:
-            for row in range(first, len(self._memories)):
-                self._order_one(row)
-
-    def _write(self, row: int, memory: Memory) -> None:
-        vector = memory.vector
-        embedded = vector is not None and self._vectors is not None and bool(np.isfinite(vector).all())
-        if self._vectors is not None and embedded:
-            self._vectors.values[row] = vector
-        self._embedded.values[row] = embedded
-        self._said_at.values[row] = memory.said_at.timestamp()
-        self._importance.values[row] = _within_0_and_1(memory.importance)
-        self._memories[row] = memory if vector is None else replace(memory, vector=None)
-
-    def _make_vectors(self, memories: Iterable[Memory]) -> None:
-        """Make the column of vectors when the first one tells the dimension."""
-        vector = next((memory.vector for memory in memories if memory.vector is not None), None)
-        if self._vectors is None and vector is not None:
-            self._vectors = Column(np.float32, len(vector))
-            self._vectors.extend(len(self._memories))
-
-    def _order_afresh(self) -> None:
-        self._order = Column(np.int64)
-        for row in sorted(range(len(self._memories)), key=lambda row: _place(self._memories[row])):
-            self._session.values[row] = self._session_beside(row, len(self._order.values))
-            self._order.append(row)
-
-    def _order_one(self, row: int) -> None:
-        position = self._position(self._memories[row])
-        self._session.values[row] = self._session_beside(row, position)
-        self._order.insert(position, row)
-
-    def _session_beside(self, row: int, position: int) -> int:
-        """The number of the session of a row that comes to this position: its neighbour's, or a new one."""
-        session = self._memories[row].session_id
-        for beside in self._order.values[max(position - 1, 0) : position + 1]:
-            if session and self._memories[beside].session_id == session:
-                return int(self._session.values[beside])
-        self._sessions_seen += 1
-        return self._sessions_seen
-
-    def _position(self, memory: Memory) -> int:
-        return bisect_left(self._order.values, _place(memory), key=lambda row: _place(self._memories[row]))
-
-    def _discard(self, ids: list[MemoryId]) -> None:
-        if len(ids) * _AFRESH_SHARE <= len(self._memories):
-            for id in ids:
-                self._discard_one(self._rows[id])
-            return
-        gone = set(ids)
-        stay = [self._whole(row) for id, row in self._rows.items() if id not in gone]
-        self._reset()
-        self._add(stay)
-
-    def _discard_one(self, row: int) -> None:
-        memory, last = self._memories[row], self._memories[-1]
-        self._order.delete(self._position(memory))
-        if memory is not last:
-            self._order.values[self._position(last)] = row
-        self._words.move_last_to(row, words(memory.text), words(last.text))
-        for column in self._value_columns():
-            column.move_last_to(row)
-        self._memories[row] = last
-        self._rows[last.id] = row
-        self._memories.pop()
-        del self._rows[memory.id]
-        self._object_bytes -= _object_bytes(memory)
-
-    def _value_columns(self) -> list[Column]:
-        """The columns in row order."""
-        columns = [self._embedded, self._said_at, self._importance, self._session]
-        return columns if self._vectors is None else [*columns, self._vectors]
-
-    def _columns(self) -> list[Column]:
-        return [*self._value_columns(), self._order]
+def _told(features: Mapping[str, Floats], which: int) -> dict[str, float]:
+    return {name: float(column[which]) for name, column in features.items()}
 
 
-def _place(memory: Memory) -> tuple[str, int, str]:
-    return memory.session_id, memory.seq, memory.id
+def _dots(column: Column, vector: NDArray[np.float32], rows: Places, known: Marks) -> Floats:
+    # One dot product a row, not a matrix product: it gives a row the same bits wherever the row stands, and wakes
+    # no threads of BLAS, which wait for each other when the machine is busy.
+    vector = vector.astype(np.float32, copy=False)
+    if 2 * len(rows) > len(column.values):
+        dots = np.vecdot(column.values, vector)[rows]
+    else:
+        dots = np.empty(len(rows), np.float32)
+        gathered = np.empty((_GATHERED, len(vector)), np.float32)  # few enough to stay in the processor's cache
+        for first in range(0, len(rows), _GATHERED):
+            some = rows[first : first + _GATHERED]
+            block = np.take(column.values, some, axis=0, out=gathered[: len(some)], mode="clip")
+            dots[first : first + _GATHERED] = np.vecdot(block, vector)
+    clipped: Floats = np.where(known, np.clip(dots.astype(np.float64), -1.0, 1.0), np.nan)
+    return clipped
 
 
-def _within_0_and_1(importance: float) -> float:
-    return 0.5 if math.isnan(importance) else min(1.0, max(0.0, importance))
+def _days_off(said: NDArray[np.int64], days: Sequence[Days]) -> Floats:
+    off = np.full(len(said), np.inf)
+    for first, last in days:
+        off = np.minimum(off, np.maximum(0, np.maximum(first - said, said - last)))
+    return off
+
+
+def _equal(speakers: NDArray[np.int64], speaker: int | None) -> Marks:
+    return np.zeros(len(speakers), np.bool_) if speaker is None else speakers == speaker
+
+
+def _highest(values: NDArray[Any], count: int) -> Places:
+    return np.argpartition(values, -count)[-count:]
 
 
 def _mismatch(vector: NDArray[np.float32], dimension: int) -> EmbeddingMismatchError:
@@ -288,21 +307,3 @@ def _mismatch(vector: NDArray[np.float32], dimension: int) -> EmbeddingMismatchE
         "they were made by different embedding models. Embed the memories again.",
         dimension=dimension,
     )
-
-
-def _object_bytes(memory: Memory) -> int:
-    """What a memory without its vector takes, estimated."""
-    return _MEMORY_BYTES + sys.getsizeof(memory.text) + _size(memory.metadata)
-
-
-def _size(value: Any) -> int:
-    """Bytes of a JSON-like value with everything in it."""
-    size, left = 0, [value]
-    while left:
-        part = left.pop()
-        size += sys.getsizeof(part)
-        if isinstance(part, Mapping):
-            left += [*part.keys(), *part.values()]
-        elif isinstance(part, (list, tuple)):
-            left += part
-    return size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from muxi.core.clock import Clock
 from muxi.core.memory.cache import DEFAULT_BYTES, IndexCache
+from muxi.core.memory.dates import find_dates
 from muxi.core.memory.embedder import Embedder, embed_fitting
+from muxi.core.memory.keeping import Keep as KeepText
+from muxi.core.memory.keeping import without_private_values
 from muxi.core.memory.store import MemoryStore
 from muxi.core.memory.types import NOTE, Hit, Memory
 from muxi.core.models.base import EmbeddingModel
@@ -32,11 +35,13 @@ class Draft:
 
     Attributes:
         text: what to remember.
-        metadata: the application's own; ``session`` names the conversation if ``session_id`` does not.
+        metadata: the application's own. Three keys are understood: ``session`` names the conversation if ``session_id``
+            does not, ``date`` the day on which it was said if ``said_at`` does not, ``speaker`` who said it.
         importance: 0 to 1.
         session_id: the conversation it belongs to: neighbours in it are its context.
         agent_id: the agent it was said to.
-        said_at: when it was said; now, if not told.
+        said_at: when it was said; noon of the metadata's ``date``, else now, if not told.
+        expires_in: how long it is recalled, from now; for ever, if not told.
     """
 
     text: str
@@ -45,6 +50,7 @@ class Draft:
     session_id: str = ""
     agent_id: str = ""
     said_at: datetime | None = None
+    expires_in: timedelta | None = None
 
 
 class Memories:
@@ -55,11 +61,19 @@ class Memories:
         model: embeds texts.
         clock: the time, in UTC.
         cache_bytes: the bound on the indexes kept in memory.
+        keep: what may be kept of a text.
     """
 
     def __init__(
-        self, store: MemoryStore, model: EmbeddingModel, clock: Clock, *, cache_bytes: int = DEFAULT_BYTES
+        self,
+        store: MemoryStore,
+        model: EmbeddingModel,
+        clock: Clock,
+        *,
+        cache_bytes: int = DEFAULT_BYTES,
+        keep: KeepText = without_private_values,
     ) -> None:
+        self._keep = keep
         self._store = store
         self._clock = clock
         self.embedder = Embedder(store, model)
@@ -88,6 +102,7 @@ class Memories:
         *,
         limit: int = 10,
         keep: Keep | None = None,
+        explain: bool = False,
     ) -> list[Hit]:
         """What an owner's memories say about something, the best first.
 
@@ -97,11 +112,14 @@ class Memories:
             vector: the query's embedding; ``None`` to go by words alone.
             limit: how many hits.
             keep: which memories count; all if not told.
+            explain: give the hits their features.
 
         Raises:
             EmbeddingMismatchError: the vector has another dimension than the stored ones.
         """
-        return self.cache.index(user_id).search(query, vector, limit=limit, now=self._clock(), keep=keep)
+        now = self._clock()
+        index = self.cache.index(user_id, now)
+        return index.search(query, vector, limit=limit, now=now, keep=keep, explain=explain)
 
     def add(
         self,
@@ -137,9 +155,15 @@ class Memories:
         Raises:
             InvalidCursorError: not a cursor of this list, or a limit out of range.
         """
-        before = read_cursor(cursor, 1)[0] if cursor else "mem_~"
-        rows = self._store.newest(user_id, MemoryId(str(before)), checked_limit(limit) + 1)
-        return page(rows, limit, lambda last: [last.id])
+        before = MemoryId(str(read_cursor(cursor, 1)[0])) if cursor else MemoryId("mem_~")
+        now, wanted, rows = self._clock(), checked_limit(limit) + 1, list[Memory]()
+        while len(rows) < wanted:
+            stored = self._store.newest(user_id, before, wanted)
+            rows += [memory for memory in stored if not memory.has_expired(now)]
+            if len(stored) < wanted:
+                break
+            before = stored[-1].id
+        return page(rows[:wanted], limit, lambda last: [last.id])
 
     def delete(self, user_id: UserId | None, memory_id: str) -> None:
         """Forgets one memory.
@@ -149,14 +173,14 @@ class Memories:
         """
         if not is_id(memory_id, "mem") or not self._store.delete(user_id, MemoryId(memory_id)):
             raise MemoryNotFoundError(f"There is no memory {memory_id[:64]!r}.")
+        self.embedder.wake()  # the windows that held its text
 
     def settled(self, timeout_s: float = 60.0) -> bool:
         """Waits until every memory has its vector; False after the time-out (seconds)."""
         return self.embedder.settled(timeout_s)
 
-    @staticmethod
-    def _made(user_id: UserId | None, draft: Draft, channel: str, now: datetime) -> Memory:
-        text = checked_text(draft.text, InvalidMemoryError)
+    def _made(self, user_id: UserId | None, draft: Draft, channel: str, now: datetime) -> Memory:
+        text = self._keep(checked_text(draft.text, InvalidMemoryError))
         metadata = checked_metadata(draft.metadata, InvalidMemoryError)
         if not 0.0 <= draft.importance <= 1.0:  # also refuses NaN
             raise InvalidMemoryError(f"importance is {draft.importance}; it must be 0 to 1.")
@@ -172,10 +196,32 @@ class Memories:
                 draft.session_id or str(metadata.get("session", "")), "session_id", InvalidMemoryError
             ),
             seq=0,
-            said_at=_in_utc(draft.said_at) if draft.said_at else now,
+            said_at=_in_utc(draft.said_at) if draft.said_at else _dated(metadata.get("date"), now),
             created_at=now,
             metadata=metadata,
+            expires_at=_end(draft.expires_in, now),
         )
+
+
+def _end(expires_in: timedelta | None, now: datetime) -> datetime | None:
+    if expires_in is None:
+        return None
+    if expires_in <= timedelta(0):
+        raise InvalidMemoryError("expires_in has to be more than nothing.")
+    try:
+        return now + expires_in
+    except OverflowError as error:
+        raise InvalidMemoryError(
+            "expires_in ends after the year 9999. Leave it out for a memory that stays."
+        ) from error
+
+
+def _dated(named: object, now: datetime) -> datetime:
+    """Noon of the one day that a text names, or now."""
+    days = find_dates(named, now, lean="past") if isinstance(named, str) else []
+    if len(days) != 1 or days[0].first_day != days[0].last_day:
+        return now
+    return datetime.combine(days[0].first_day, time(12), UTC)
 
 
 def _in_utc(moment: datetime) -> datetime:

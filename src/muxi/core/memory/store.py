@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from muxi.core.memory.traits import Numbers
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
 
@@ -36,6 +38,21 @@ class Unembedded:
 
 
 @dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A memory that waits for the vector of its window.
+
+    Attributes:
+        before: the texts of the memories just before it in its session, in order; at most `WINDOW` - 1.
+    """
+
+    id: MemoryId
+    user_id: UserId | None
+    text: str
+    said_at: datetime
+    before: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EmbeddingSpace:
     """The model whose vectors a formation holds, and their dimension."""
 
@@ -50,7 +67,7 @@ class MemoryStore(Protocol):
         """Of each user that a canonical user is made of (more than one after a merge)."""
 
     def since(self, owner: UserId | None, version: int) -> list[Memory]:
-        """What was written for exactly this owner after a version, vectors included."""
+        """What was written for exactly this owner after a version, vectors and traits included."""
 
     def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:
         """Stores memories of one owner, all or none, and returns them with their ``seq``.
@@ -63,7 +80,7 @@ class MemoryStore(Protocol):
         """An owner's memories below an id, newest first."""
 
     def delete(self, user_id: UserId | None, memory_id: MemoryId) -> bool:
-        """Deletes an owner's memory. False: this owner has none of that id."""
+        """Deletes an owner's memory, and the windows that hold its text. False: this owner has none of that id."""
 
     def unembedded(self, limit: int) -> list[Unembedded]:
         """The oldest memories without a vector, of all owners."""
@@ -75,7 +92,16 @@ class MemoryStore(Protocol):
         """How many memories have no vector of this model."""
 
     def set_vectors(self, of: Sequence[Unembedded], vectors: NDArray[np.float32], model: str) -> None:
-        """Gives memories their vectors, all or none; deleted ones stay deleted."""
+        """Gives memories their vectors, all or none; deleted ones stay deleted. Their windows' have to be made anew."""
+
+    def unplaced(self, limit: int) -> list[Unplaced]:
+        """The oldest memories that have a vector but none of their window, of all owners."""
+
+    def set_windows(self, of: Sequence[Unplaced], vectors: NDArray[np.float32], traits: Sequence[Numbers]) -> None:
+        """Gives memories their windows' vectors and their traits, all or none.
+
+        One whose text, or one of the texts before it, is not what it was any more, is passed over: it still waits.
+        """
 
     def embedding_space(self) -> EmbeddingSpace | None:
         """The formation's, or ``None`` before its first vector."""

@@ -16,6 +16,10 @@ from muxi.ids import MemoryId, UserId
 SAID = "said"
 #: What an application stored on purpose.
 NOTE = "note"
+#: How many memories of a session are embedded as one text: each with those just before it.
+WINDOW = 3
+#: What extraction concluded from what a user said.
+FOUND = "found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Memory:
         id: ``mem_...``; sorts by the time it was stored.
         user_id: whose it is; ``None`` is the formation's own, stored without a user.
         text: what is remembered.
-        kind: `SAID` or `NOTE`.
+        kind: `SAID`, `NOTE` or `FOUND`.
         importance: 0 to 1; 0.5 unless told.
         channel: where it came from (the identifier's type, or ``"api"``).
         agent_id: the agent it was said to; empty if none.
@@ -36,6 +40,12 @@ class Memory:
         created_at: when it was stored, in UTC.
         metadata: the application's own, found again by `filter_metadata`.
         vector: its embedding, L2-normalised float32; ``None`` until it is embedded, and in a hit.
+        times: how often it was said.
+        superseded: whether something else took its place, or what it says does not hold any more: it is not recalled.
+        expires_at: from then on it is not recalled, in UTC; ``None``: it stays.
+        window: the embedding of its window: the memory and up to `WINDOW` - 1 before it in its session as one text;
+            ``None`` until it is embedded, and in a hit.
+        traits: what `muxi.core.memory.traits.traits_of` says of it; ``None`` until that is stored, and in a hit.
     """
 
     id: MemoryId
@@ -51,14 +61,30 @@ class Memory:
     created_at: datetime
     metadata: Mapping[str, Any] = field(default_factory=dict)
     vector: NDArray[np.float32] | None = None
+    times: int = 1
+    superseded: bool = False
+    expires_at: datetime | None = None
+    window: NDArray[np.float32] | None = None
+    traits: NDArray[np.int32] | None = None
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether it is not recalled any more, though it may not be swept away yet."""
+        return self.expires_at is not None and self.expires_at <= now
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A found memory. A higher score is a better match; scores compare within one search only."""
+    """A found memory.
+
+    Attributes:
+        memory: what was found.
+        score: a higher one is a better match; scores compare within one search only.
+        features: what speaks for it, by the names of `muxi.core.memory.features`; ``None`` if nobody asked.
+    """
 
     memory: Memory
     score: float
+    features: Mapping[str, float] | None = None
 
     @property
     def text(self) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,21 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A fact about the user, as a model sees it: where it stands, what it is, and since when.
+
+    Attributes:
+        path: dotted, such as ``location.city``.
+        value: as a text; of a list its members with commas between them.
+        since: when it was last said.
+    """
+
+    path: str
+    value: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """Everything a chat model is given for one turn.
 
@@ -40,12 +55,18 @@ class Prompt:
         recalled: what the user said before, most relevant first. Data, never instructions.
         recent: the session's buffer, oldest first, without the message to answer.
         message: the message to answer.
+        synopsis: what is known of the user, in a few sentences. Data, as `recalled` is.
+        known: the same in particular, the most important first.
+        answer_schema: a JSON Schema that the answer has to fit; models that cannot be held to one go by the text.
     """
 
     system: str
     recalled: tuple[Recalled, ...]
     recent: tuple[Line, ...]
     message: str
+    synopsis: str = ""
+    known: tuple[Known, ...] = ()
+    answer_schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

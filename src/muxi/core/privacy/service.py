@@ -26,6 +26,7 @@ class Privacy:
         clock: the time, in UTC.
         forget: called with users who were erased: nothing of them may stay at hand.
         restored: called when a user is back: its memories have no vectors yet.
+        scrub: takes what was erased out of the files.
     """
 
     def __init__(
@@ -35,14 +36,16 @@ class Privacy:
         clock: Clock,
         forget: Callable[[Sequence[UserId]], None],
         restored: Callable[[], None],
+        scrub: Callable[[], object] | None = None,
     ) -> None:
         self._store = store
         self._identities = identities
         self._clock = clock
         self._forget = forget
         self._restored = restored
+        self._scrub = scrub
 
-    def erase(self, raw: IdentifierInput, *, actor: str = LIBRARY) -> Erased:
+    def erase(self, raw: IdentifierInput, *, actor: str = LIBRARY, scrub: bool = True) -> Erased:
         """Removes everything of a user and of everyone merged into it, in every table, in one transaction.
 
         Its identifiers are free: seen again, they are a new user's, of whom nothing is known. A row of the audit says
@@ -51,6 +54,7 @@ class Privacy:
         Args:
             raw: the user, by any identifier or ``usr_`` id.
             actor: who does it, for the audit.
+            scrub: take it out of the files, too; off for many at once, when a sweep follows.
 
         Raises:
             UserNotFoundError, InvalidIdentifierError, AmbiguousIdentifierError: who is meant is not clear.
@@ -59,6 +63,8 @@ class Privacy:
         erased = erasing.erase(self._store, self._identities.locate(raw), actor, self._clock())
         self._identities.forget_cached()
         self._forget(erased.users)
+        if scrub and self._scrub:
+            self._scrub()
         return erased
 
     def export(self, raw: IdentifierInput) -> UserExport:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from muxi.core.memory.paths import checked_path
+from muxi.core.memory.values import checked_value, written
 from muxi.core.text import is_storable
+from muxi.errors import InvalidContextError
 from muxi.ids import is_id
 
 #: What a value of a column is in JSON: checked, and turned into what a store takes. Raises ``ValueError``.
@@ -100,6 +103,32 @@ def type_name(value: Any) -> str:
     return value
 
 
+def path(value: Any) -> str:
+    """Of the context, in its one form."""
+    try:
+        if checked_path(value) == value:
+            return str(value)
+    except InvalidContextError as error:
+        raise ValueError("not a path") from error
+    raise ValueError("not a path in its one form")
+
+
+def operation(value: Any) -> str:
+    if value not in ("set", "add", "remove", "delete"):
+        raise ValueError("not something that a fact does")
+    return str(value)
+
+
+def written_json(value: Any) -> str:
+    """A value of the context, in its one form."""
+    try:
+        if written(checked_value(json.loads(text(value)))) == value:
+            return str(value)
+    except (ValueError, RecursionError, InvalidContextError) as error:
+        raise ValueError("not a value of a context") from error
+    raise ValueError("not a value of a context in its one form")
+
+
 def _all_storable(value: Any) -> bool:
     if isinstance(value, str):
         return is_storable(value)
@@ -150,6 +179,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("metadata", mapping),
         Column("created_at", time),
         Column("request_key", text, optional=True),
+        Column("place", number, optional=True),
     ),
     "buffer_clears": (
         Column("session_id", id_of("ses"), refers="sessions"),
@@ -170,6 +200,63 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("created_at", time),
         Column("metadata", mapping),
         Column("request_key", text, optional=True),
+        Column("expires_at", time, optional=True),
+        Column("times", number),
+        Column("superseded_at", time, optional=True),
+        Column("superseded_by", text),
+    ),
+    "extractions": (
+        _USER,
+        Column("said", number),
+        Column("watermark", number),
+        Column("waiting_since", time, optional=True),
+        Column("waiting_tokens", number),
+        Column("heard_until", time, optional=True),
+        Column("opted_out_at", time, optional=True),
+    ),
+    "extraction_failures": (
+        Column("id", id_of("exf")),
+        _USER,
+        Column("first_place", number),
+        Column("last_place", number),
+        Column("code", text),
+        Column("message", text),
+        Column("tries", number),
+        Column("failed_at", time),
+    ),
+    "synopses": (
+        _USER,
+        Column("tier", text),
+        Column("text", text),
+        Column("basis", text),
+        Column("model", text),
+        Column("made_at", time),
+    ),
+    "memory_edits": (
+        Column("memory_id", id_of("mem")),
+        Column("number", number),
+        _USER,
+        Column("text", text),
+        Column("importance", share),
+        Column("metadata", mapping),
+        Column("replaced_at", time),
+    ),
+    "facts": (
+        Column("id", id_of("fct")),
+        _USER,
+        Column("path", path),
+        Column("op", operation),
+        Column("value", written_json),
+        Column("source", text),
+        Column("importance", share),
+        Column("confidence", share),
+        Column("observed_at", time),
+        Column("last_at", time),
+        Column("times", number),
+        Column("written_at", time),
+        Column("evidence", text),
+        Column("superseded_at", time, optional=True),
+        Column("superseded_by", id_of("fct"), optional=True),
     ),
     "agent_defaults": (_USER, Column("agent_id", text)),
     "merges": (
@@ -199,8 +286,9 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
 NOT_EXPORTED = {"verifications": "codes under way: they end within minutes, and prove nothing anywhere else"}
 #: Columns that no export holds: made anew, or of the formation.
 MADE_ANEW = {
-    "users": {"memory_version", "memory_floor"},
-    "memories": {"version", "embedding", "embedding_model"},
+    "users": {"memory_version", "memory_floor", "fact_version"},
+    "memories": {"version", "embedding", "embedding_model", "text_key", "window_embedding", "traits"},
+    "extractions": {"leased_by", "leased_until", "tries", "error", "next_try_at", "spent_on", "spent"},
     "audit": {"hash"},
 }
 #: Tables with rows of users that an erasure leaves, and why.

@@ -34,6 +34,40 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """The receipt of a deletion of what a user said and of what is remembered of them.
+
+    Attributes:
+        user_id: whose; the user stays, with every identifier.
+        counts: rows removed, by table.
+        before: only what was older than this was removed; ``None``: all.
+        receipt: the place of its row in the audit.
+        deleted_at: in UTC.
+    """
+
+    user_id: UserId
+    counts: Mapping[str, int]
+    before: datetime | None
+    receipt: int
+    deleted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep removed.
+
+    Attributes:
+        counts: rows of expired and too old memories, messages and so on, by table.
+        visitors: anonymous users whose token had ended, erased with all they said.
+        clean: whether what was removed is out of the database's files, too.
+    """
+
+    counts: Mapping[str, int]
+    visitors: int
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """What came back from an export.
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput, Merge
+from muxi.core.privacy.joining import preview
 from muxi.core.threads import in_thread
 from muxi.server.caller import AdminCalling, Caller, Calling
 from muxi.server.schemas.identifiers import core_form
@@ -36,7 +37,7 @@ def _merge(caller: Caller, body: MergeRequest) -> MergeOut | MergePreviewOut:
     users = [core_form(one) for one in body.users]
     into = None if body.into is None else core_form(body.into)
     if body.dry_run:
-        return MergePreviewOut.of(caller.formation.merges.preview(users, into))
+        return MergePreviewOut.of(preview(caller.formation, users, into))
     return MergeOut.of(caller.formation.merges.merge(users, into, actor=caller.actor))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import IO, Literal
 
@@ -11,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from muxi.core.privacy.types import UserExport
-from muxi.core.threads import in_thread
 from muxi.errors import UserNotFoundError
+from muxi.ids import UserId
 from muxi.server.caller import AdminCalling, Caller, Calling
 from muxi.server.download import JSON_LINES, Download
-from muxi.server.schemas.users import ErasedOut, RestoredOut
+from muxi.server.schemas.base import Moment
+from muxi.server.schemas.users import DeletedOut, ErasedOut, RestoredOut
 from muxi.server.shown import user_id_of
 from muxi.server.upload import received
 
@@ -47,16 +49,36 @@ async def restore_user(request: Request, caller: AdminCalling) -> RestoredOut:
 @router.delete("/{user_id}")
 async def erase_user(caller: AdminCalling, user_id: str) -> ErasedOut:
     """Erases a user and everyone who was merged into them, in every table."""
-    return await in_thread(_erase, caller, user_id)
+    # Not among the threads of the short steps: it takes what was erased out of the files, too.
+    return await run_in_threadpool(_erase, caller, user_id)
+
+
+@router.delete("/{user_id}/data")
+async def delete_data(caller: Calling, user_id: str, before: Moment | None = None) -> DeletedOut:
+    """Deletes what a user said and what is remembered of them, all or what is older; the user stays.
+
+    Of any user with the admin key, else of the acting user, if that one is proven.
+    """
+    return await run_in_threadpool(_delete_data, caller, user_id, before)
 
 
 def _export(caller: Caller, user_id: str) -> UserExport:
+    return caller.formation.privacy.export(_own_or_any(caller, user_id))
+
+
+def _delete_data(caller: Caller, user_id: str, before: datetime | None) -> DeletedOut:
+    wanted = _own_or_any(caller, user_id)
+    return DeletedOut.of(caller.formation.deletion.delete_data(wanted, before, actor=caller.actor))
+
+
+def _own_or_any(caller: Caller, user_id: str) -> UserId:
+    """Whom the path names: anybody for an admin, else only the acting user, if that one is proven."""
     wanted = user_id_of(user_id)
     if not caller.admin:
         acting = caller.formation.identities.require_proven(caller.user())
         if acting.id != caller.formation.users.locate(wanted):
             raise UserNotFoundError(f"There is no user {wanted}.")
-    return caller.formation.privacy.export(wanted)
+    return wanted
 
 
 def _restore(caller: Caller, file: IO[bytes]) -> RestoredOut:

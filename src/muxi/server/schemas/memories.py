@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StrictStr, Tag
+from pydantic import Discriminator, Field, StrictInt, StrictStr, Tag
 
 from muxi.core.memory.service import Draft
 from muxi.core.memory.types import Hit, Memory
 from muxi.server.schemas.base import Metadata, Moment, Name, Request, Response
 from muxi.server.schemas.identifiers import IdentifierIn
+
+#: A hundred years.
+LONGEST_S = 3_153_600_000
 
 
 class MemoryDraft(Request):
@@ -23,6 +26,9 @@ class MemoryDraft(Request):
     session_id: Name | None = None
     agent: Name | None = None
     said_at: Moment | None = None
+    expires_in: Annotated[StrictInt | None, Field(ge=1, le=LONGEST_S)] = Field(
+        None, description="How long it is recalled, in seconds; for ever if not told."
+    )
 
     def draft(self) -> Draft:
         """As the core takes it."""
@@ -33,6 +39,7 @@ class MemoryDraft(Request):
             session_id=self.session_id or "",
             agent_id=self.agent or "",
             said_at=self.said_at,
+            expires_in=None if self.expires_in is None else timedelta(seconds=self.expires_in),
         )
 
 
@@ -72,6 +79,7 @@ class MemoryOut(Response):
     said_at: datetime
     created_at: datetime
     metadata: Metadata
+    expires_at: datetime | None = Field(description="From then on it is not recalled; null: it stays.")
 
     @classmethod
     def of(cls, memory: Memory) -> MemoryOut:
@@ -86,6 +94,7 @@ class MemoryOut(Response):
             said_at=memory.said_at,
             created_at=memory.created_at,
             metadata=dict(memory.metadata),
+            expires_at=memory.expires_at,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field, StrictBool, StrictStr
 
@@ -65,16 +66,25 @@ class HoldingsOut(Response):
         )
 
 
+class DisagreementOut(Response):
+    """A path of the context at which users say different things."""
+
+    path: str
+    values: dict[str, Any] = Field(description="By usr_ id, of those who have one there.")
+
+
 class MergePreviewOut(Response):
     """What a merge would join: the answer to a dry run."""
 
     survivor: str
     holdings: dict[str, HoldingsOut] = Field(description="By usr_ id, the survivor first.")
+    disagreements: list[DisagreementOut] = Field(description="Where what was said last would be shown.")
 
     @classmethod
     def of(cls, preview: MergePreview) -> MergePreviewOut:
         held = {user: HoldingsOut.of(holdings) for user, holdings in preview.holdings.items()}
-        return cls(survivor=preview.survivor_id, holdings=held)
+        differing = [DisagreementOut(path=one.path, values=dict(one.values)) for one in preview.disagreements]
+        return cls(survivor=preview.survivor_id, holdings=held, disagreements=differing)
 
 
 class MergeList(Response):

@@ -10,7 +10,7 @@ from pydantic import Field, StrictBool
 
 from muxi.core.identity.bulk_types import BulkResult, Conflict, Group
 from muxi.core.identity.types import UserDetails, UserSummary
-from muxi.core.privacy.types import Erased, Restored
+from muxi.core.privacy.types import Deleted, Erased, Restored
 from muxi.server.schemas.base import Request, Response
 from muxi.server.schemas.identifiers import IdentifierIn, IdentifierOut, core_form
 from muxi.server.schemas.merges import HoldingsOut, MergeOut
@@ -78,6 +78,26 @@ class ErasedOut(Response):
             counts=erased.counts,
             receipt=erased.receipt,
             erased_at=erased.erased_at,
+        )
+
+
+class DeletedOut(Response):
+    """The receipt of a deletion: the user stays."""
+
+    muxi_user_id: str
+    counts: Mapping[str, int] = Field(description="Rows that were deleted, by table.")
+    before: datetime | None = Field(description="Only what was older was deleted; null: all.")
+    receipt: int = Field(description="The place of its row in the audit.")
+    deleted_at: datetime
+
+    @classmethod
+    def of(cls, deleted: Deleted) -> DeletedOut:
+        return cls(
+            muxi_user_id=deleted.user_id,
+            counts=deleted.counts,
+            before=deleted.before,
+            receipt=deleted.receipt,
+            deleted_at=deleted.deleted_at,
         )
 
 

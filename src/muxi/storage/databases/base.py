@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -29,6 +29,15 @@ class Database(Protocol):
 
     def stream(self, conn: Any, query: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         """The rows of a query in a snapshot, few at a time: memory does not grow with their number."""
+
+    def insert_many(self, conn: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Adds rows as quickly as it goes. Cells are text, whole numbers or ``None``; a time is text in ISO 8601."""
+
+    def text_list(self, values: Iterable[str]) -> str:
+        """A list as queries of many values take it: JSON, or the text of an array."""
+
+    def writing_much(self) -> AbstractContextManager[None]:
+        """Many transactions of this thread are quicker in this context, for more memory."""
 
     def lock_migrations(self, conn: Any) -> None:
         """Only one process migrates at a time, until the transaction ends."""
@@ -59,6 +68,13 @@ class Database(Protocol):
 
     def change_marker(self, conn: Any) -> object | None:
         """Equal to an earlier one of the same thread: nothing was written since, by anybody. ``None``: not known."""
+
+    def scrub(self, tables: Sequence[str], *, rewrite: bool = False) -> bool:
+        """Takes what was deleted from some tables out of the database's files, as far as it can without long waiting.
+
+        ``rewrite``: the tables are written anew, whatever their size; who uses them waits meanwhile. False: others were
+        in the way. `docs/memory.md` says what each database can promise.
+        """
 
     def ping(self) -> None:
         """Raises `StorageError` if the database does not answer."""

@@ -85,7 +85,7 @@ class OpenAIModel:
         with self._faults():
             client = await self._clients.get()
             answer = await client.chat.completions.create(
-                model=self._name, messages=_messages(prompt), stream=False, **self._chat_options
+                model=self._name, messages=_messages(prompt), stream=False, **self._chat_options, **_format(prompt)
             )
         return Completion(self._text(answer), _usage(answer.usage))
 
@@ -217,6 +217,13 @@ def _given(**options: Any) -> dict[str, Any]:
 
 def _messages(prompt: Prompt) -> list[ChatCompletionMessageParam]:
     return cast("list[ChatCompletionMessageParam]", chat_messages(prompt))
+
+
+def _format(prompt: Prompt) -> dict[str, Any]:
+    if prompt.answer_schema is None:
+        return {}
+    schema = {"name": "answer", "schema": dict(prompt.answer_schema), "strict": False}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 def _usage(counted: CompletionUsage | None) -> Usage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -78,6 +78,8 @@ def _answer(prompt: Prompt) -> str:
     about = _topics(message)
     fitting = (said for said in told if about & _topics(said.text))
     quotes = "; ".join(_quote(said) for said in islice(fitting, _MOST_QUOTES))
+    if not quotes and _is_question(message):
+        quotes = "; ".join(_quote(said) for said in islice(_known(prompt, about), _MOST_QUOTES))
     if not _is_question(message):
         return f"Noted. You also told me: {quotes}." if quotes else "Noted."
     if quotes:
@@ -92,6 +94,14 @@ def _told(prompt: Prompt) -> list[_Said]:
     lines = [line.text for line in reversed(prompt.recent) if line.role == "user"]
     here = [_Said(text[:_LONGEST_READ], "in this conversation") for text in lines]
     return here + [_Said(one.text[:_LONGEST_READ], f"{one.channel}, {_day(one.said_at)}") for one in prompt.recalled]
+
+
+def _known(prompt: Prompt, about: frozenset[str]) -> Iterator[_Said]:
+    """What is known of the user about something, where none of their own words tells it."""
+    for one in prompt.known:
+        label = " ".join(re.split(r"[._\\]+", one.path))
+        if about & _topics(label):
+            yield _Said(f"{label}: {one.value[:_LONGEST_READ]}", _day(one.since))
 
 
 def _tells(text: str, message: str) -> bool:

@@ -1,4 +1,4 @@
--- Bulk on SQLite: lists come as JSON, rows one by one through a prepared statement.
+-- Bulk on SQLite: lists come as JSON.
 
 -- name: known
 -- CROSS JOIN: the list first, whatever SQLite thinks of its length.
@@ -26,17 +26,6 @@ GROUP BY u.canonical_id, i.type;
 SELECT u.id
 FROM json_each(:values) w
 CROSS JOIN users u ON u.formation_id = :formation_id AND u.id = w.value AND u.canonical_id = u.id;
-
--- name: add_users*!
-INSERT INTO users (formation_id, id, canonical_id, created_at) VALUES (:formation_id, :id, :id, :at);
-
--- name: add_identifiers*!
-INSERT INTO identifiers (formation_id, value, type, user_id, shown, linked_at, linked_by)
-VALUES (:formation_id, :value, :type, :user_id, :shown, :at, 'import');
-
--- name: add_records*!
-INSERT INTO audit (formation_id, seq, at, actor, action, user_id, details, hash)
-VALUES (:formation_id, :seq, :at, :actor, :action, :user_id, :details, :hash);
 
 -- name: end_requests_of_users!
 DELETE FROM verifications

@@ -2,7 +2,7 @@
 
 -- name: save_exchange^
 -- No row: a request of this key has stored its exchange already, or the user was erased. Rows are locked in the order
--- in which the transaction locks them: the user against erasure, the session, the user's count.
+-- in which the transaction locks them: the user against erasure, the session, the user's count, what waits.
 WITH kept AS MATERIALIZED (
     SELECT id FROM users WHERE formation_id = :formation_id AND id = :user_id FOR KEY SHARE
 ), place AS (
@@ -17,10 +17,21 @@ WITH kept AS MATERIALIZED (
     UPDATE users SET memory_version = memory_version + 1
     WHERE formation_id = :formation_id AND id = :user_id AND EXISTS (SELECT 1 FROM place)
     RETURNING memory_version AS version
+), waits AS (
+    INSERT INTO extractions (formation_id, user_id, said, waiting_since, waiting_tokens)
+    SELECT :formation_id, :user_id, 1, :created_at, :waiting_tokens
+    FROM counted WHERE :waiting_tokens > 0
+    ON CONFLICT (formation_id, user_id) DO UPDATE SET
+        said = extractions.said + 1,
+        waiting_since = coalesce(extractions.waiting_since, excluded.waiting_since),
+        waiting_tokens = extractions.waiting_tokens + excluded.waiting_tokens
+    WHERE extractions.opted_out_at IS NULL
+    RETURNING said
 ), said AS (
     INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at,
-        request_key)
-    SELECT :formation_id, :session_id, seq, :asked_id, :user_id, 'user', :text, :agent_id, :metadata, :created_at, :key
+        request_key, place)
+    SELECT :formation_id, :session_id, seq, :asked_id, :user_id, 'user', :text, :agent_id, :metadata, :created_at,
+        :key, (SELECT said FROM waits)
     FROM place
 ), answered AS (
     INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at)
@@ -29,8 +40,8 @@ WITH kept AS MATERIALIZED (
     FROM place
 )
 INSERT INTO memories (formation_id, id, user_id, version, kind, text, importance, channel, agent_id, session_id, seq,
-    said_at, created_at, metadata, embedding, embedding_model)
+    said_at, created_at, metadata, embedding, embedding_model, text_key)
 SELECT :formation_id, :id, :user_id, version, :kind, :text, :importance, :channel, :agent_id, :session_id, seq,
-    :said_at, :created_at, :metadata, :embedding, :embedding_model
+    :said_at, :created_at, :metadata, :embedding, :embedding_model, :text_key
 FROM place, counted
 RETURNING seq, version;

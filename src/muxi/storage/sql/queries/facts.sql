@@ -73,6 +73,12 @@ UPDATE facts SET times = :times, last_at = :last_at, importance = :importance, c
     evidence = :evidence
 WHERE formation_id = :formation_id AND id = :id AND user_id = :user_id;
 
+-- name: forget_synopses!
+-- They may say what is to be forgotten, and are made anew of what is left.
+DELETE FROM synopses
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
 -- name: forget_facts!
 DELETE FROM facts
 WHERE formation_id = :formation_id

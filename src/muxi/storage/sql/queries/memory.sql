@@ -31,33 +31,41 @@ SELECT NULL, memory_version, memory_floor FROM formations WHERE id = :formation_
 -- name: add_memory!
 -- 0 rows: a request of this key has stored it already.
 INSERT INTO memories (formation_id, id, user_id, version, kind, text, importance, channel, agent_id, session_id, seq,
-    said_at, created_at, metadata, request_key, embedding, embedding_model)
+    said_at, created_at, metadata, request_key, embedding, embedding_model, text_key,
+    expires_at)
 VALUES (:formation_id, :id, :user_id, :version, :kind, :text, :importance, :channel, :agent_id, :session_id, :seq,
-    :said_at, :created_at, :metadata, :request_key, :embedding, :embedding_model)
+    :said_at, :created_at, :metadata, :request_key, :embedding, :embedding_model, :text_key,
+    :expires_at)
 ON CONFLICT DO NOTHING;
 
 -- name: memories_since
-SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+-- With those that were superseded since, for whoever has read them before.
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding,
+    times, superseded_at, expires_at, window_embedding, traits
 FROM memories
-WHERE formation_id = :formation_id AND user_id = :user_id AND version > :version;
+WHERE formation_id = :formation_id AND user_id = :user_id AND version > :version
+  AND (superseded_at IS NULL OR :version > 0);
 
 -- name: memories_since_without_user
-SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding,
+    times, superseded_at, expires_at, window_embedding, traits
 FROM memories
 WHERE formation_id = :formation_id AND user_id IS NULL AND version > :version;
 
 -- name: memories_of
 -- Newest first; the cursor is the last row's id.
-SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding,
+    times, superseded_at, expires_at
 FROM memories
 WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
-  AND id < :before
+  AND id < :before AND superseded_at IS NULL
 ORDER BY id DESC
 LIMIT :limit;
 
 -- name: memories_without_user
-SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding,
+    times, superseded_at, expires_at
 FROM memories
 WHERE formation_id = :formation_id AND user_id IS NULL AND id < :before
 ORDER BY id DESC
@@ -65,13 +73,15 @@ LIMIT :limit;
 
 -- name: memories_by_request
 -- What a request of this key has stored already.
-SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding,
+    times, superseded_at, expires_at
 FROM memories
 WHERE formation_id = :formation_id AND request_key = :request_key
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
 -- name: memories_by_request_without_user
-SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding,
+    times, superseded_at, expires_at
 FROM memories
 WHERE formation_id = :formation_id AND request_key = :request_key AND user_id IS NULL;
 
@@ -100,8 +110,56 @@ ORDER BY id
 LIMIT :limit;
 
 -- name: set_embedding!
-UPDATE memories SET embedding = :embedding, embedding_model = :model, version = :version
+-- The window's is of the same model, so it is made anew.
+UPDATE memories SET embedding = :embedding, embedding_model = :model, window_embedding = NULL, version = :version
 WHERE formation_id = :formation_id AND id = :id;
+
+-- name: memories_to_place
+-- Oldest first, each with the texts of the two before it in its session.
+SELECT m.id, m.user_id, m.text, m.said_at, (
+        SELECT p.text FROM memories p
+        WHERE p.formation_id = :formation_id AND coalesce(p.user_id, '') = coalesce(m.user_id, '')
+          AND p.session_id = m.session_id AND m.session_id <> '' AND (p.seq, p.id) < (m.seq, m.id)
+        ORDER BY p.seq DESC, p.id DESC LIMIT 1 OFFSET 1),
+    (
+        SELECT p.text FROM memories p
+        WHERE p.formation_id = :formation_id AND coalesce(p.user_id, '') = coalesce(m.user_id, '')
+          AND p.session_id = m.session_id AND m.session_id <> '' AND (p.seq, p.id) < (m.seq, m.id)
+        ORDER BY p.seq DESC, p.id DESC LIMIT 1)
+FROM memories m
+WHERE m.formation_id = :formation_id AND m.window_embedding IS NULL AND m.embedding IS NOT NULL
+ORDER BY m.id
+LIMIT :limit;
+
+-- name: memory_in_place^
+-- The same of one memory, as it is now.
+SELECT m.id, m.user_id, m.text, m.said_at, (
+        SELECT p.text FROM memories p
+        WHERE p.formation_id = :formation_id AND coalesce(p.user_id, '') = coalesce(m.user_id, '')
+          AND p.session_id = m.session_id AND m.session_id <> '' AND (p.seq, p.id) < (m.seq, m.id)
+        ORDER BY p.seq DESC, p.id DESC LIMIT 1 OFFSET 1),
+    (
+        SELECT p.text FROM memories p
+        WHERE p.formation_id = :formation_id AND coalesce(p.user_id, '') = coalesce(m.user_id, '')
+          AND p.session_id = m.session_id AND m.session_id <> '' AND (p.seq, p.id) < (m.seq, m.id)
+        ORDER BY p.seq DESC, p.id DESC LIMIT 1)
+FROM memories m
+WHERE m.formation_id = :formation_id AND m.id = :id AND m.embedding IS NOT NULL;
+
+-- name: set_window!
+UPDATE memories SET window_embedding = :window, traits = :traits, version = :version
+WHERE formation_id = :formation_id AND id = :id;
+
+-- name: forget_windows_with!
+-- Of the two memories after one in its session: their windows hold its text.
+UPDATE memories SET window_embedding = NULL
+WHERE formation_id = :formation_id AND id IN (
+    SELECT n.id FROM memories m JOIN memories n
+        ON n.formation_id = m.formation_id AND coalesce(n.user_id, '') = coalesce(m.user_id, '')
+        AND n.session_id = m.session_id AND (n.seq, n.id) > (m.seq, m.id)
+    WHERE m.formation_id = :formation_id AND m.id = :id AND m.session_id <> ''
+    ORDER BY n.seq, n.id
+    LIMIT 2);
 
 -- name: count_other_embeddings$
 -- What re-embedding still has to do.

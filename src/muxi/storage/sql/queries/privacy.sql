@@ -31,6 +31,31 @@ DELETE FROM memories
 WHERE formation_id || '' = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
+-- name: erase_memory_edits!
+DELETE FROM memory_edits
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_facts!
+DELETE FROM facts
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_extractions!
+DELETE FROM extractions
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_extraction_failures!
+DELETE FROM extraction_failures
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_synopses!
+DELETE FROM synopses
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
 -- name: erase_sessions!
 DELETE FROM sessions
 WHERE formation_id || '' = :formation_id
@@ -117,7 +142,7 @@ WHERE s.formation_id = :formation_id
   AND s.user_id NOT IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
 -- name: export_messages
-SELECT session_id, seq, id, user_id, role, text, agent_id, metadata, created_at, request_key FROM messages
+SELECT session_id, seq, id, user_id, role, text, agent_id, metadata, created_at, request_key, place FROM messages
 WHERE formation_id || '' = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
 ORDER BY session_id, seq;
@@ -133,11 +158,43 @@ ORDER BY c.session_id, c.agent_id;
 -- name: export_memories
 -- Without vectors: they are made anew.
 SELECT id, user_id, kind, text, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata,
-    request_key
+    request_key, expires_at, times, superseded_at, superseded_by
 FROM memories
 WHERE formation_id || '' = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
 ORDER BY user_id, id;
+
+-- name: export_extractions
+SELECT user_id, said, watermark, waiting_since, waiting_tokens, heard_until, opted_out_at FROM extractions
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY user_id;
+
+-- name: export_extraction_failures
+SELECT id, user_id, first_place, last_place, code, message, tries, failed_at FROM extraction_failures
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY id;
+
+-- name: export_synopses
+SELECT user_id, tier, text, basis, model, made_at FROM synopses
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY user_id, tier;
+
+-- name: export_memory_edits
+SELECT memory_id, number, user_id, text, importance, metadata, replaced_at FROM memory_edits
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY memory_id, number;
+
+-- name: export_facts
+SELECT id, user_id, path, op, value, source, importance, confidence, observed_at, last_at, times, written_at, evidence,
+    superseded_at, superseded_by
+FROM facts
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY observed_at, id;
 
 -- name: export_agent_defaults
 SELECT user_id, agent_id FROM agent_defaults
@@ -193,8 +250,10 @@ INSERT INTO sessions (formation_id, id, user_id, key, name, channel, started_at,
 VALUES (:formation_id, :id, :user_id, :key, :name, :channel, :started_at, :last_at, :next_seq);
 
 -- name: restore_messages*!
-INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at, request_key)
-VALUES (:formation_id, :session_id, :seq, :id, :user_id, :role, :text, :agent_id, :metadata, :created_at, :request_key);
+INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at, request_key,
+    place)
+VALUES (:formation_id, :session_id, :seq, :id, :user_id, :role, :text, :agent_id, :metadata, :created_at, :request_key,
+    :place);
 
 -- name: restore_buffer_clears*!
 INSERT INTO buffer_clears (formation_id, session_id, agent_id, through_seq)
@@ -202,9 +261,31 @@ VALUES (:formation_id, :session_id, :agent_id, :through_seq);
 
 -- name: restore_memories*!
 INSERT INTO memories (formation_id, id, user_id, kind, text, importance, channel, agent_id, session_id, seq, said_at, created_at,
-    metadata, request_key, version)
+    metadata, request_key, expires_at, times, superseded_at, superseded_by, text_key, version)
 VALUES (:formation_id, :id, :user_id, :kind, :text, :importance, :channel, :agent_id, :session_id, :seq, :said_at,
-    :created_at, :metadata, :request_key, :version);
+    :created_at, :metadata, :request_key, :expires_at, :times, :superseded_at, :superseded_by, :text_key, :version);
+
+-- name: restore_extractions*!
+INSERT INTO extractions (formation_id, user_id, said, watermark, waiting_since, waiting_tokens, heard_until, opted_out_at)
+VALUES (:formation_id, :user_id, :said, :watermark, :waiting_since, :waiting_tokens, :heard_until, :opted_out_at);
+
+-- name: restore_extraction_failures*!
+INSERT INTO extraction_failures (formation_id, id, user_id, first_place, last_place, code, message, tries, failed_at)
+VALUES (:formation_id, :id, :user_id, :first_place, :last_place, :code, :message, :tries, :failed_at);
+
+-- name: restore_synopses*!
+INSERT INTO synopses (formation_id, user_id, tier, text, basis, model, made_at)
+VALUES (:formation_id, :user_id, :tier, :text, :basis, :model, :made_at);
+
+-- name: restore_memory_edits*!
+INSERT INTO memory_edits (formation_id, memory_id, number, user_id, text, importance, metadata, replaced_at)
+VALUES (:formation_id, :memory_id, :number, :user_id, :text, :importance, :metadata, :replaced_at);
+
+-- name: restore_facts*!
+INSERT INTO facts (formation_id, id, user_id, path, op, value, source, importance, confidence, observed_at, last_at,
+    times, written_at, evidence, superseded_at, superseded_by)
+VALUES (:formation_id, :id, :user_id, :path, :op, :value, :source, :importance, :confidence, :observed_at, :last_at,
+    :times, :written_at, :evidence, :superseded_at, :superseded_by);
 
 -- name: restore_agent_defaults*!
 INSERT INTO agent_defaults (formation_id, user_id, agent_id)

@@ -73,8 +73,10 @@ WHERE formation_id = :formation_id AND id = :session_id
 RETURNING next_seq;
 
 -- name: add_message!
-INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at, request_key)
-VALUES (:formation_id, :session_id, :seq, :id, :user_id, :role, :text, :agent_id, :metadata, :created_at, :request_key);
+INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at, request_key,
+    place)
+VALUES (:formation_id, :session_id, :seq, :id, :user_id, :role, :text, :agent_id, :metadata, :created_at, :request_key,
+    :place);
 
 -- name: messages_of
 -- Newest first; the cursor is the last row's seq. The caller has found the session as the user's own.

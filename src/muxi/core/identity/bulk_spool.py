@@ -1,0 +1,73 @@
+"""What was prepared for linking, kept in a temporary file until all of it is known to be right."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import IO
+
+from muxi.core.identity.bulk_store import Linkable, Prepared
+from muxi.errors import StorageFullError
+from muxi.ids import UserId
+
+_LENGTH = 8
+
+
+class Spool:
+    """Batches of prepared groups in a file without a name, that the system removes. Their users are ids, or none.
+
+    Written by this process for itself: so it may be in Python's own form, the quickest that there is.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def add(self, batch: Sequence[Prepared]) -> None:
+        """Keeps a batch.
+
+        Raises:
+            StorageFullError: there is no room for it.
+        """
+        # Plain tuples and strings: marshal takes nothing derived from them, as an application's own types may return.
+        rows = [
+            (place, [tuple(map(str, one)) for one in identifiers], user, named)
+            for place, identifiers, user, named in batch
+        ]
+        content = marshal.dumps(rows)
+        content = len(content).to_bytes(_LENGTH) + content
+        try:
+            written = self._file.write(content)
+        except OSError as error:
+            raise _no_room() from error
+        if written < len(content):
+            raise _no_room()
+
+    def after(self, place: int) -> Iterator[list[Prepared]]:
+        """The batches, in order, without the groups up to a place."""
+        self._file.seek(0)
+        while length := self._file.read(_LENGTH):
+            rows = marshal.loads(self._file.read(int.from_bytes(length)))
+            batch = [_prepared(*row) for row in rows if row[0] > place]
+            if batch:
+                yield batch
+
+
+@contextmanager
+def spooled() -> Iterator[Spool]:
+    """An empty spool, gone afterwards."""
+    # Without a buffer: closing one writes what is left, and would fail again on a full disk.
+    with TemporaryFile(prefix="muxi-import-", buffering=0) as file:
+        yield Spool(file)
+
+
+def _prepared(place: int, identifiers: Iterable[tuple[str, ...]], user: UserId | None, named: bool) -> Prepared:
+    return Prepared(place, [*map(Linkable._make, identifiers)], user, named)
+
+
+def _no_room() -> StorageFullError:
+    return StorageFullError(
+        "The folder of temporary files cannot hold what the file says. Nothing was changed; free some space, or name "
+        "another folder in TMPDIR."
+    )

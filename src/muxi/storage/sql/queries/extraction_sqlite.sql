@@ -1,0 +1,30 @@
+-- Extraction on SQLite, where the write transaction is the lock.
+
+-- name: claim^
+-- Of those who are due, who waits longest. A time that lies ahead is of a clock that went back since.
+UPDATE extractions SET
+    leased_by = :token, leased_until = :lease_until,
+    spent = CASE WHEN spent_on = :today THEN spent + :cost ELSE :cost END, spent_on = :today
+WHERE formation_id = :formation_id AND user_id = (
+    SELECT x.user_id FROM extractions x
+    JOIN users u ON u.formation_id = x.formation_id AND u.id = x.user_id
+    JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
+    WHERE x.formation_id || '' = :formation_id AND x.waiting_since IS NOT NULL
+      AND (x.waiting_since <= :before OR x.waiting_since > :now OR x.waiting_tokens >= :enough)
+      AND (x.leased_until IS NULL OR x.leased_until <= :now OR x.leased_until > :lease_until)
+      AND (x.next_try_at IS NULL OR x.next_try_at <= :now OR x.next_try_at > :latest_try)
+      AND (x.spent_on <> :today OR x.spent + :cost <= :most)
+      AND c.disabled_at IS NULL
+    ORDER BY x.waiting_since
+    LIMIT 1)
+RETURNING user_id, leased_by, watermark, said, tries;
+
+-- name: lock_user^
+-- No row: it was merged into another, or erased.
+SELECT id FROM users
+WHERE formation_id = :formation_id AND id = :user_id AND canonical_id = :user_id;
+
+-- name: lock_claim^
+-- A statement of its own: what follows then sees what others have committed while this one waited for them.
+SELECT heard_until FROM extractions
+WHERE formation_id = :formation_id AND user_id = :user_id AND leased_by = :token AND opted_out_at IS NULL;

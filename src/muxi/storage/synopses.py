@@ -1,0 +1,48 @@
+"""Synopses in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from muxi.core.memory.synopsis import Synopsis
+from muxi.ids import UserId
+from muxi.storage import queries
+from muxi.storage.databases.base import Database
+
+
+class SqlSynopsisStore:
+    """`muxi.core.memory.synopsis.SynopsisStore` on SQLite and Postgres."""
+
+    def __init__(self, database: Database, formation_id: str) -> None:
+        self._database = database
+        self._formation_id = formation_id
+        self._sql = queries.load(database, "synopses")
+        self._locks = queries.load(database, f"extraction_{database.dialect}")
+
+    def version(self, user_id: UserId) -> tuple[object, ...]:
+        with self._database.connection() as conn:
+            return tuple(self._sql.profile_version(conn, formation_id=self._formation_id, user_id=user_id))
+
+    def read(self, user_id: UserId) -> list[Synopsis]:
+        with self._database.connection() as conn:
+            rows = self._sql.synopses_of(conn, formation_id=self._formation_id, user_id=user_id)
+            return [Synopsis(*row) for row in rows]
+
+    def write(self, user_id: UserId, synopses: Sequence[Synopsis], version: tuple[object, ...]) -> bool:
+        key = {"formation_id": self._formation_id, "user_id": user_id}
+        with self._database.transaction() as conn:
+            # While the user's row is held nobody changes the facts, or forgets them.
+            held = self._locks.lock_user(conn, **key)
+            if held is None or tuple(self._sql.profile_version(conn, **key)) != version:
+                return False
+            for one in synopses:
+                self._sql.write_synopsis(
+                    conn,
+                    **key,
+                    tier=one.tier,
+                    text=one.text,
+                    basis=one.basis,
+                    model=one.model,
+                    made_at=one.made_at,
+                )
+        return True

@@ -1,0 +1,45 @@
+"""The temporary file between checking and linking, and the fingerprint's quick form."""
+
+from __future__ import annotations
+
+import hmac
+from pathlib import Path
+
+import pytest
+
+from muxi.core.identity.bulk_spool import Spool, spooled
+from muxi.core.identity.bulk_store import Linkable, Prepared
+from muxi.core.identity.normal_form import fingerprint
+from muxi.errors import StorageFullError
+from muxi.ids import UserId, new_user_id
+
+
+class Shown(str):
+    """A text of an application's own class, as its types may return."""
+
+
+def batch(*places: int, user: UserId | None = None) -> list[Prepared]:
+    return [Prepared(n, [Linkable(f"ü{n}", "slack", Shown(f"Ü{n}"), f"ü{n}")], user, n % 2 == 0) for n in places]
+
+
+def test_what_is_read_is_what_was_kept() -> None:
+    """Batches come back equal and in order, as often as asked; those up to a place are left out."""
+    kept = [batch(1, 2), batch(4, 5, user=new_user_id())]
+    with spooled() as spool:
+        for one in kept:
+            spool.add(one)
+        assert list(spool.after(0)) == list(spool.after(0)) == kept
+        assert list(spool.after(2)) == [kept[1]] and list(spool.after(4)) == [kept[1][1:]] and not [*spool.after(5)]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to write to")
+def test_a_full_disk() -> None:
+    """No room for the temporary file is told as such."""
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(StorageFullError, match="TMPDIR"):
+        Spool(full).add(batch(1))
+
+
+@pytest.mark.parametrize("key", [b"k" * 32, b"", b"k" * 65])
+def test_a_fingerprint_is_an_hmac(key: bytes) -> None:
+    """The half-made HMAC has the value of a whole one, for keys of any length."""
+    assert fingerprint("slack", 'Ü"1', key) == hmac.digest(key, b'["slack", "\\u00dc\\"1"]', "sha256").hex()[:32]
