@@ -74,11 +74,11 @@ def fill(formation: Formation, user: UserId, model: TableEmbeddings, others: int
     marks = ", ".join(f":{name}" if stored.dialect == "sqlite" else f"%({name})s" for name in INSERTED)
     insert = f"INSERT INTO memories ({', '.join(INSERTED)}) VALUES ({marks})"
     for first in range(0, others, 5000):
-        rows = []
+        rows: list[dict[str, Any]] = []
         for place in range(first, min(first + 5000, others)):
             number = next(numbers)
             row = (formation.id, f"mem_{number:026d}", user, number, "note", said[place % 2000], 0.5, "api", "", "")
-            rest = (number, now, now, {}, vectors[place % 2000], model.name)
+            rest: tuple[Any, ...] = (number, now, now, {}, vectors[place % 2000], model.name)
             rows.append(dict(zip(INSERTED, (*row, *rest), strict=True)))
         with stored.transaction() as conn:
             cursor = conn.cursor() if stored.dialect == "postgres" else stored.adapter()._cursor(conn)

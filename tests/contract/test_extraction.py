@@ -179,7 +179,9 @@ class TestBatches:
         assert "number2" in model.asked[0].message and "number3" not in model.asked[0].message
         assert not await formation.extraction.worker.step(), "too few are left"
         assert await formation.extraction.worker.step(hurried=True)
-        assert "number3" in model.asked[1].message and "number2" not in model.asked[1].message.partition("<messages>")[2]
+        assert (
+            "number3" in model.asked[1].message and "number2" not in model.asked[1].message.partition("<messages>")[2]
+        )
 
     async def test_a_bound_on_cost(self, opening: Open, clock: TestClock) -> None:
         """A user's third call of the day waits for the next day; another user's does not."""

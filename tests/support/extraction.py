@@ -60,7 +60,10 @@ def by_hand(
     provider = "postgres" if address.startswith("postgres") else "sqlite"
     told = {
         "id": formation_id,
-        "memory": {"persistent": {"provider": provider, "connection_string": address, "pool_size": 4}, **(memory or {})},
+        "memory": {
+            "persistent": {"provider": provider, "connection_string": address, "pool_size": 4},
+            **(memory or {}),
+        },
         **settings,
     }
     formation = Formation.open(

@@ -87,6 +87,22 @@ class ContextAccess(Protocol):
         """``facts``, newest first, and ``next_cursor``."""
 
 
+class ExtractionAccess(Protocol):
+    """Finding what users say about themselves."""
+
+    def status(self) -> Shape:
+        """``waiting``, ``waiting_since``, ``failing``, ``errors``, ``failures``."""
+
+    def failures(self, who: Who | None, limit: int, cursor: str | None) -> Shape:
+        """``failures``, newest first, and ``next_cursor``."""
+
+    def replay(self, failure_id: str) -> Shape:
+        """Reads messages again: ``facts``, ``memories``, ``refused``."""
+
+    def choose(self, who: Who, enabled: bool) -> Shape:
+        """Opts a user in or out: ``opted_out_at``."""
+
+
 class Access(Protocol):
     """A context manager; raises only `muxi.errors.MuxiError` and its children.
 
@@ -94,12 +110,14 @@ class Access(Protocol):
         where: what it works on, for a person.
         users: users as things.
         context: what is known of a user, by path.
+        extraction: finding what users say about themselves.
         proofs: proofs by one-time codes.
     """
 
     where: str
     users: UserAccess
     context: ContextAccess
+    extraction: ExtractionAccess
     proofs: ProofAccess
 
     def resolve(self, who: Who) -> Shape:

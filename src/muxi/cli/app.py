@@ -14,6 +14,7 @@ from muxi.cli import (
     context,
     db,
     demo,
+    extraction,
     imports,
     memories,
     merges,
@@ -54,6 +55,7 @@ app.command()(users.unlink)
 app.add_typer(verify.app, name="verify")
 app.add_typer(memories.app, name="memories")
 app.add_typer(context.app, name="context")
+app.add_typer(extraction.app, name="extraction")
 app.command()(audit.audit)
 app.add_typer(db.app, name="db")
 

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from muxi.cli import shapes
-from muxi.cli.access import Asked, ContextAccess, ProofAccess, Shape, UserAccess
+from muxi.cli.access import Asked, ContextAccess, ExtractionAccess, ProofAccess, Shape, UserAccess
 from muxi.cli.embedded_context import EmbeddedContext
+from muxi.cli.embedded_extraction import EmbeddedExtraction
 from muxi.cli.embedded_users import ACTOR, EmbeddedProofs, EmbeddedUsers
 from muxi.cli.options import Who
 from muxi.core.chat import reply as recipe
@@ -37,6 +38,7 @@ class Embedded:
         self.proofs: ProofAccess = EmbeddedProofs(formation)
         self.where = where
         self._loop = asyncio.Runner()
+        self.extraction: ExtractionAccess = EmbeddedExtraction(formation, self._loop)
 
     def resolve(self, who: Who) -> Shape:
         user = self._formation.identities.resolve(who)

@@ -8,9 +8,10 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from muxi.cli.access import Asked, ContextAccess, ProofAccess, Shape, UserAccess
+from muxi.cli.access import Asked, ContextAccess, ExtractionAccess, ProofAccess, Shape, UserAccess
 from muxi.cli.options import Who
 from muxi.cli.remote_context import RemoteContext
+from muxi.cli.remote_extraction import RemoteExtraction
 from muxi.cli.remote_users import RemoteProofs, RemoteUsers
 from muxi.cli.values import shape
 from muxi.client.sync import FormationClient
@@ -28,6 +29,7 @@ class Remote:
         self._client = FormationClient(url, formation_id or "default", timeout=120)
         self.users: UserAccess = RemoteUsers(self._client)
         self.context: ContextAccess = RemoteContext(self._client)
+        self.extraction: ExtractionAccess = RemoteExtraction(self._client)
         self.proofs: ProofAccess = RemoteProofs(self._client)
         self.where = f"the server at {re.sub('//[^/]*@', '//', url)}"  # without a password
 

@@ -19,6 +19,7 @@ from muxi.core.identity.types import (
     UserDetails,
     UserSummary,
 )
+from muxi.core.memory.extraction.work import Failure, Status
 from muxi.core.memory.facts import Fact
 from muxi.core.memory.types import Hit, Memory
 from muxi.core.privacy.types import Deleted, Erased, Restored
@@ -159,6 +160,30 @@ def merge_preview(one: MergePreview) -> Shape:
         "disagreements": [
             {"path": differing.path, "values": dict(differing.values)} for differing in one.disagreements
         ],
+    }
+
+
+def extraction_status(one: Status) -> Shape:
+    """How reading what users say stands."""
+    return {
+        "waiting": one.waiting,
+        "waiting_since": _text(one.waiting_since),
+        "failing": one.failing,
+        "errors": dict(one.errors),
+        "failures": one.failures,
+    }
+
+
+def extraction_failure(one: Failure) -> Shape:
+    """Messages that could not be read."""
+    return {
+        "failure_id": one.id,
+        "muxi_user_id": one.user_id,
+        "messages": one.last_place - one.first_place + 1,
+        "code": one.code,
+        "message": one.message,
+        "tries": one.tries,
+        "failed_at": one.failed_at.isoformat(),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from muxi.client import requests
 from muxi.client.connection import Connection
 from muxi.client.context import AsyncContext
+from muxi.client.extraction import AsyncExtraction
 from muxi.client.identifiers import IdentifierInput
 from muxi.client.paging import every_awaited
 from muxi.client.proofs import AsyncProofs
@@ -50,6 +51,7 @@ class AsyncFormationClient:
         self._wire = AsyncWire(Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ))
         self.users = AsyncUsers(self._wire)
         self.context = AsyncContext(self._wire)
+        self.extraction = AsyncExtraction(self._wire)
         self.proofs = AsyncProofs(self._wire)
 
     async def chat(

@@ -11,6 +11,7 @@ from typing import Any
 from muxi.client import requests
 from muxi.client.connection import Connection
 from muxi.client.context import Context
+from muxi.client.extraction import Extraction
 from muxi.client.identifiers import IdentifierInput
 from muxi.client.paging import every
 from muxi.client.proofs import Proofs
@@ -50,6 +51,7 @@ class FormationClient:
     Attributes:
         users: users as things: list, show, disable, erase, export, restore, link many.
         context: what is known of a user by path: read, as it was too, changed, and how it came to be.
+        extraction: finding what users say about themselves: how it stands, what failed, and each user's choice.
         proofs: that an identifier is a user's own: codes, link tokens, ID tokens, signing in.
 
     Raises:
@@ -67,6 +69,7 @@ class FormationClient:
         self._wire = Wire(Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ))
         self.users = Users(self._wire)
         self.context = Context(self._wire)
+        self.extraction = Extraction(self._wire)
         self.proofs = Proofs(self._wire)
 
     def chat(

@@ -281,6 +281,22 @@ class Orchestrator(UserMemory):
         """Removes everything of a user. As `muxi.core.privacy.service.Privacy.erase`."""
         return self.formation.privacy.erase(user_id)
 
+    def set_auto_extraction(self, user_id: IdentifierInput, enabled: bool) -> None:
+        """Opts a user out of having what they say read for facts, or in again; it survives a restart.
+
+        What is known already stays. What is said while opted out is never read, not even later.
+        """
+        user, extraction = self.formation.identities.resolve(user_id), self.formation.extraction
+        if enabled:
+            extraction.opt_in(user.id)
+        else:
+            extraction.opt_out(user.id)
+
+    def get_auto_extraction(self, user_id: IdentifierInput) -> bool:
+        """Whether what a user says about themself goes into their context by itself."""
+        user, extraction = self.formation.identities.find(user_id), self.formation.extraction
+        return extraction.enabled and (user is None or extraction.opted_out(user.id) is None)
+
     async def delete_user_data(self, user_id: IdentifierInput, before_date: datetime | None = None) -> Deleted:
         """Deletes what a user said and what is remembered of them, all or what is older; the user stays.
 

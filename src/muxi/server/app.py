@@ -27,6 +27,7 @@ from muxi.server.routes import (
     audit,
     chat,
     context,
+    extraction,
     health,
     identifiers,
     memories,
@@ -48,6 +49,7 @@ OF_A_FORMATION = (
     sessions.router,
     memories.router,
     context.router,
+    extraction.router,
     audit.router,
 )
 _FAILURES: dict[int | str, dict[str, Any]] = {

@@ -17,6 +17,7 @@ DEFAULT_TTL_S = 3600.0
 #: An entry is at most a few hundred bytes (an identifier has at most 255 characters): some 30 MB when full.
 DEFAULT_ENTRIES = 100_000
 
+
 class UserCache:
     """A bounded map from an identifier, as it was passed in, to its user.
 

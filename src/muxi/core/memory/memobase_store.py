@@ -12,6 +12,7 @@ from muxi.core.memory.context import Context, Schema
 from muxi.core.memory.edit_store import EditStore
 from muxi.core.memory.edits import Edits
 from muxi.core.memory.extraction.types import Operation
+from muxi.core.memory.extraction.work import Extractor
 from muxi.core.memory.fact_store import FactStore
 from muxi.core.memory.service import Memories
 from muxi.core.memory.store import MemoryStore
@@ -69,6 +70,8 @@ class MemobaseParts:
     context: Context
     extract: Extract
     clock: Clock
+    #: Finds the same with a model, where there is one.
+    extractor: Extractor | None = None
 
 
 def parts_on(
