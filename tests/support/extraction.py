@@ -61,7 +61,7 @@ def by_hand(
     told = {
         "id": formation_id,
         "memory": {
-            "persistent": {"provider": provider, "connection_string": address, "pool_size": 4},
+            "persistent": {"provider": provider, "connection_string": address},
             **(memory or {}),
         },
         **settings,

@@ -85,7 +85,7 @@ def test_roles() -> None:
 
 
 def test_what_is_known_is_fenced() -> None:
-    """A value, a path, a synopsis or a memory can neither close its fence nor begin a line: all of it is JSON inside."""
+    """A value, a path, a synopsis or a memory can neither close its fence nor begin a line: inside is JSON."""
     known = Known(HOSTILE, HOSTILE, NOW)
     made = Prompt("Be kind.", (), (), "Hi", HOSTILE, (known,))
     [system, message] = chat_messages(made)

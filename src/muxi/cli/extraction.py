@@ -26,9 +26,7 @@ def status(place: Place, json: Json = False) -> None:
         output.as_json(answer)
         return
     since = f", the first since {day(answer['waiting_since'])}" if answer["waiting_since"] else ""
-    output.done(
-        f"{answer['waiting']} users wait to be read{since}; {answer['failing']} of them failed and are retried."
-    )
+    output.done(f"{answer['waiting']} users wait to be read{since}; {answer['failing']} of them after a failure.")
     for code, users in answer["errors"].items():
         output.note(f"{code}: {users}")
     if answer["failures"]:
@@ -65,9 +63,7 @@ def list_failures(
 @placed
 def replay(
     place: Place,
-    failure: Annotated[
-        str | None, typer.Argument(metavar="[FAILURE]", help="exf_..., of muxi extraction list.")
-    ] = None,
+    failure: Annotated[str | None, typer.Argument(metavar="[FAILURE]", help="exf_..., as list shows it.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All that failed.", show_default=False)] = False,
     json: Json = False,
 ) -> None:

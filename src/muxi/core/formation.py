@@ -31,11 +31,7 @@ from muxi.core.memory.context import Context, Schema
 from muxi.core.memory.edits import Edits
 from muxi.core.memory.embedder import check_space
 from muxi.core.memory.extraction.extract import extract
-from muxi.core.memory.extraction.model_extractor import ModelExtractor
-from muxi.core.memory.extraction.rule_extractor import RuleExtractor
 from muxi.core.memory.extraction.service import Extraction
-from muxi.core.memory.extraction.work import Written
-from muxi.core.memory.extraction.worker import Pace
 from muxi.core.memory.keeping import Keep, as_it_is, without_private_values
 from muxi.core.memory.memobase_store import MemobaseParts
 from muxi.core.memory.profiles import Profiles
@@ -49,10 +45,11 @@ from muxi.core.privacy.scrub import Scrub
 from muxi.core.privacy.service import Privacy
 from muxi.core.privacy.sweeping import Ages, Sweeper
 from muxi.core.privacy.types import Erased
+from muxi.core.reading_behind import reading_behind
 from muxi.core.sessions.service import Sessions
 from muxi.ids import UserId
 from muxi.settings import FormationSettings, IdentitySettings, MemorySettings, ModelSettings, RetentionSettings
-from muxi.storage.open import FormationStores, Storage, open_storage
+from muxi.storage.open import Storage, open_storage
 
 if TYPE_CHECKING:
     from muxi.core.models.providers.openai import OpenAIModel
@@ -204,7 +201,9 @@ class Formation:
         agents = Agents(stores.agents)
         memories = Memories(stores.memory, embedding, clock, cache_bytes=settings.memory.cache_mb * MIB, keep=keep)
         context = Context(stores.facts, clock, _schema(settings.memory))
-        extraction, profiles = _extraction(settings, stores, context, memories, given.extraction, clock)
+        extraction, profiles = reading_behind(
+            settings.memory, stores, context, memories, _extraction_model(settings, given, embedding), clock
+        )
         forget = _forget_in(agents, memories, profiles)
         scrub = Scrub(stores.retention)
         privacy = Privacy(stores.privacy, identities, clock, forget, _restored(memories, extraction), scrub)
@@ -263,7 +262,8 @@ class Formation:
 
     def memory_parts(self) -> MemobaseParts:
         """What a Memobase works on when it is on the formation's own store."""
-        return MemobaseParts(self.identities, self.memories, self.edits, self.context, extract, self.clock)
+        model = self.extraction.extractor if self.extraction.extractor.calls else None
+        return MemobaseParts(self.identities, self.memories, self.edits, self.context, extract, self.clock, model)
 
     def ping(self) -> None:
         """Raises `StorageError` if the database does not answer."""
@@ -317,50 +317,6 @@ def _schema(settings: MemorySettings) -> Schema | None:
     return made
 
 
-def _extraction(
-    settings: FormationSettings,
-    stores: FormationStores,
-    context: Context,
-    memories: Memories,
-    given: ChatModel | None,
-    clock: Clock,
-) -> tuple[Extraction, Profiles]:
-    """What reads behind the answers, and what is made of it for prompts."""
-    told, embedding = settings.memory.extraction, memories.embedder.model
-    model = given or (_openai(settings.models.extraction) if settings.models.extraction else None)
-    if model is not None and model.name == embedding.name:
-        _log.warning("%s makes vectors and cannot chat: what users say about themselves is found by rules", model.name)
-        model = None
-    wait = told.wait if told.wait is not None else 30.0 if model else 1.0
-    profiles = Profiles(
-        stores.facts,
-        stores.synopses,
-        clock,
-        model=model,
-        interval=timedelta(seconds=settings.memory.synopsis_interval),
-        on_stale=lambda: extraction.wake(),
-    )
-
-    def written(user_id: UserId, what: Written) -> None:
-        if what.facts:
-            profiles.touch(user_id)
-        if what.memories:
-            memories.embedder.wake()
-
-    extraction = Extraction(
-        stores.extraction,
-        context,
-        ModelExtractor(model) if model else RuleExtractor(),
-        clock,
-        Pace(timedelta(seconds=wait), told.batch_tokens, calls_per_day=told.calls_per_day),
-        embedding.name,
-        written,
-        profiles.refresh,
-        enabled=told.enabled,
-    )
-    return extraction, profiles
-
-
 def _restored(memories: Memories, extraction: Extraction) -> Callable[[], None]:
     def restored() -> None:
         memories.embedder.wake()
@@ -376,6 +332,15 @@ def _forget_in(agents: Agents, memories: Memories, profiles: Profiles) -> Callab
         agents.forget(users)
 
     return forget
+
+
+def _extraction_model(settings: FormationSettings, given: _Models, embedding: EmbeddingModel) -> ChatModel | None:
+    set_one = settings.models.extraction
+    model = given.extraction or (_openai(set_one) if set_one else None)
+    if model is not None and model.name == embedding.name:
+        _log.warning("%s makes vectors and cannot chat: what users say about themselves is found by rules", model.name)
+        return None
+    return model
 
 
 def _chat_model(settings: ModelSettings) -> ChatModel:

@@ -181,8 +181,7 @@ class Identities:
         with self.noting_disputes(actor) as disputed, self._store.writing(identifiers, actor, now) as writer:
             found = {identifier: writer.owners(identifier) for identifier in identifiers}
             owners = {identifier: owner_of(rows, identifier) for identifier, rows in found.items()}
-            if any(one.type == ANONYMOUS and owner is None for one, owner in owners.items()):
-                raise InvalidIdentifierError(_NO_TOKEN)
+            _check_visitors(owners)
             disputed += contested(owners, target)
             sides = sides_of(owners, target)
             if len(sides) > 1 and not merge:

@@ -135,8 +135,11 @@ class Texts:
 
         How rare a word is, is counted in single texts here, too.
         """
-        begin, end, saturation = self.begin[at], self.end[at], self.window_saturation[at]
-        total, until = np.zeros(len(at)), np.zeros(len(self.saturation) + 1)
+        begin, end, saturation = self.begin, self.end, self.window_saturation
+        if len(at) < len(saturation):
+            begin, end, saturation = begin[at], end[at], saturation[at]
+        # Counts are whole numbers, and exact up to 16 million.
+        total, until = np.zeros(len(at)), np.zeros(len(self.saturation) + 1, np.float32)
         for one in found:
             until[:] = 0.0
             until[one.places + 1] = one.counts

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from muxi.core.memory.edit_store import Edit, Revision
 from muxi.core.memory.extraction.types import Operation
+from muxi.core.memory.extraction.work import Batch, Heard
 from muxi.core.memory.facts import Change, Document, Fact, Op, Origin
 from muxi.core.memory.memobase_store import MemobaseParts
 from muxi.core.memory.private import redact
@@ -18,7 +20,7 @@ from muxi.core.paging import Page
 from muxi.core.text import checked_text
 from muxi.core.threads import in_thread
 from muxi.errors import InvalidMemoryError, InvalidMessageError, MemoryNotFoundError
-from muxi.ids import UserId
+from muxi.ids import SessionId, UserId, new_message_id
 
 #: Any identifier of a user, as `muxi.core.identity.types.IdentifierInput`, or a ``usr_`` id.
 UserInput = str | int | tuple[str | int, str | None] | Mapping[str, str | int | None]
@@ -196,7 +198,14 @@ class UserMemory(ABC):
             The facts that were written, and those that were said again.
         """
         checked_text(user_message, InvalidMessageError)
-        return await in_thread(_extract, self.memory_parts(), user_id, user_message)
+        parts = self.memory_parts()
+        if parts.extractor is None:
+            return await in_thread(_extract, parts, user_id, user_message)
+        batch = await in_thread(_batch, parts, user_id, user_message, agent_id or "")
+        found = await parts.extractor.extract(batch)
+        # The message is not in the log: nothing can point to it.
+        changes = [replace(one, origin=replace(one.origin, observed_at=None, evidence=())) for one in found.changes]
+        return await in_thread(parts.context.write, batch.user_id, changes)
 
 
 def _add_memory(parts: MemobaseParts, who: UserInput, draft: Draft) -> Memory:
@@ -233,6 +242,12 @@ def _delete_context(parts: MemobaseParts, who: UserInput, path: str, forget: boo
 def _history(parts: MemobaseParts, who: UserInput, path: str, limit: int, cursor: str | None) -> Page[Fact]:
     user = parts.users.find(who)
     return parts.context.history(user.id, path, cursor=cursor, limit=limit) if user else Page([], None)
+
+
+def _batch(parts: MemobaseParts, who: UserInput, text: str, agent_id: str) -> Batch:
+    user_id = parts.users.resolve(who).id
+    heard = Heard(1, new_message_id(), SessionId(""), 1, agent_id, "api", text, parts.clock())
+    return Batch(user_id, (heard,), facts=tuple(parts.context.facts(user_id)))
 
 
 def _extract(parts: MemobaseParts, who: UserInput, text: str) -> list[Fact]:
