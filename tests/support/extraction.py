@@ -6,6 +6,7 @@ import json
 import re
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from muxi.core.chat import reply as recipe
 from muxi.core.chat.types import Reply, Turn
 from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput
+from muxi.core.memory.extraction.work import Failure
 from muxi.core.models.base import ChatModel, Completion, Prompt, Usage
 from muxi.core.models.providers.quote import QuoteModel
+from muxi.ids import new_extraction_failure_id
 from muxi.settings import FormationSettings
 from tests.support.vectors import WordVectors
 
@@ -126,3 +129,13 @@ def told(formation: Formation, who: IdentifierInput, path: str) -> list[tuple[An
     user = formation.identities.resolve(who)
     facts = formation.context.history(user.id, path, limit=200).items
     return [(fact.value, fact.superseded_at is None, fact.times) for fact in reversed(facts)]
+
+
+def bury(formation: Formation, who: IdentifierInput, *, last: int = 1) -> str:
+    """Makes a dead letter of the first messages of a user, as if they had failed too often; returns its id."""
+    user = formation.identities.resolve(who)
+    letter = Failure(new_extraction_failure_id(), user.id, 1, last, "model_error", "It failed.", 5, formation.clock())
+    store: Any = formation.extraction._store
+    with formation.storage._database.transaction() as conn:
+        store._sql.add_failure(conn, formation_id=formation.id, **asdict(letter))
+    return letter.id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from muxi.core.chat import reply as recipe
 from muxi.core.chat.types import Turn
@@ -14,8 +13,9 @@ from muxi.core.memory.facts import Origin
 from muxi.core.memory.service import Draft
 from muxi.core.models.base import ChatModel
 from muxi.core.models.providers.quote import QuoteModel
-from muxi.ids import UserId, new_extraction_failure_id
+from muxi.ids import UserId
 from muxi.settings import FormationSettings, MemorySettings, PersistentSettings
+from tests.support.extraction import bury
 from tests.support.vectors import WordVectors
 
 
@@ -49,11 +49,7 @@ async def full_user(formation: Formation, name: str) -> UserId:
     formation.edits.edit(first, note.id, Edit(importance=0.9))
     formation.context.merge(first, {"likes": ["tea", name], "a.b": {"c": None}}, Origin("test", 0.7))
     formation.context.set(first, r"a\.b.c", 1.5)
-    with formation.storage._database.transaction() as conn:
-        store: Any = formation.extraction._store
-        failure = {"id": new_extraction_failure_id(), "user_id": first, "first_place": 1, "last_place": 1}
-        told = {"code": "model_error", "message": "It failed.", "tries": 5, "failed_at": formation.clock()}
-        store._sql.add_failure(conn, formation_id=formation.id, **failure, **told)
+    bury(formation, first)
     formation.profiles.of(first)
     assert formation.extraction.settled()
     formation.sessions.clear_buffer(first, "assistant")

@@ -348,6 +348,12 @@ class Identities:
         writer.unlink(replace(identifier, value=value, type=linked_as), owner)
 
 
+def _check_visitors(owners: Mapping[Identifier, User | None]) -> None:
+    """A token names a visitor who is there; one that was made up would never end."""
+    if any(one.type == ANONYMOUS and owner is None for one, owner in owners.items()):
+        raise InvalidIdentifierError(_NO_TOKEN)
+
+
 def _check_more_are_left(identifier: Identifier, proven: bool, held: Sequence[LinkedIdentifier]) -> None:
     if len(held) == 1:
         raise LastIdentifierError(

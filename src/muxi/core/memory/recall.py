@@ -23,9 +23,9 @@ from muxi.errors import EmbeddingMismatchError
 from muxi.ids import MemoryId
 
 #: Up to so many memories all are scored; of more, those of the shortlist.
-MOST_SCORED = 16_384
+MOST_SCORED = 5_000
 #: How many the shortlist takes for their words, and for the signs of their vectors.
-BY_WORDS, BY_SIGNS = 512, 1_536
+BY_WORDS, BY_SIGNS = 384, 1_152
 _SAMPLE = 1_024
 
 _GATHERED = 256
@@ -209,11 +209,20 @@ class MemoryIndex:
             of = layout.order[at]
             return _dots(windows, vector, of, rows.windowed.values[of] & layout.windowed[at])
 
-        alone, around = itself(places), window(places)
+        alone = itself(places)
         if len(places) == len(layout.order):
+            around = window(places)
             return _Cosines(alone, around, around[following], Scale.of(alone), Scale.of(around))
         sample = slice(None, None, max(1, len(layout.order) // _SAMPLE))
-        return _Cosines(alone, around, window(following), Scale.of(itself(sample)), Scale.of(window(sample)))
+        both = np.union1d(places, following)
+        around = window(both)
+        return _Cosines(
+            alone,
+            around[np.searchsorted(both, places)],
+            around[np.searchsorted(both, following)],
+            Scale.of(itself(sample)),
+            Scale.of(window(sample)),
+        )
 
     def _places(self, asked: _Asked, layout: Layout, words: Floats, limit: int) -> Places:
         """The places of all that are worth scoring, in their order."""
