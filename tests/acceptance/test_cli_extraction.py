@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,13 +47,13 @@ def test_how_it_stands(where: Where) -> None:
     assert where.read("extraction", "replay", "--all") == {"replayed": {}, "failed": 0}
 
 
-async def test_dead_letters_are_replayed(tmp_path: Path) -> None:
+def test_dead_letters_are_replayed(tmp_path: Path) -> None:
     """list shows them, replay reads them again, one or all, and then they are gone."""
     data = tmp_path / "data"
     formation = Formation.open(FormationSettings(), data, chat_model=QuoteModel())
     formation.extraction.close()
     for name in ("ann", "ben", "cleo"):
-        await say(formation, f"{name}@email.com", f"I live in Berlin and my name is {name.title()}.")
+        asyncio.run(say(formation, f"{name}@email.com", f"I live in Berlin and my name is {name.title()}."))
         user = formation.identities.resolve(f"{name}@email.com").id
         bury(formation, user)
     formation.close()
