@@ -61,7 +61,7 @@ def known(formation: Formation, user: UserId) -> dict[str, Any]:
         "buffers": [formation.sessions.buffer(session, 10) for session in sessions],
         "memories": [(replace(m, vector=None), m.vector is not None) for m in formation.memories.newest(user).items],
         "found": [
-            (hit.memory.id, round(hit.score, 6))
+            (hit.memory.id, round(hit.score, 4))
             for hit in formation.memories.search(user, "rain", WordVectors().vector("rain"))
         ],
         "agent": formation.agents.choose(user).id,

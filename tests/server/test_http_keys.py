@@ -60,7 +60,7 @@ def test_every_route_of_a_formation_needs_a_key(server: ThreadServer) -> None:
         for method in methods
     }
     assert {route for route, status in asked.items() if status != 401} == {"get /health", "get /ready"}
-    assert len(asked) == 35
+    assert len(asked) == 47
 
 
 def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) -> None:
@@ -85,6 +85,9 @@ def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) 
         "post /v1/identifiers/bulk",
         "get /v1/audit",
         "get /v1/audit/verify",
+        "get /v1/extraction",
+        "get /v1/extraction/failures",
+        "post /v1/extraction/failures/{failure_id}/replay",
     }
     answer = server.post("/v1/identifiers", {"identifiers": ["a"], "merge": True})
     assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
