@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel, SecretStr
@@ -210,7 +210,7 @@ def described(section: type[BaseModel], before: str = "") -> Iterator[tuple[str,
     for name, field in section.model_fields.items():
         inner = [kind for kind in (field.annotation, *get_args(field.annotation)) if is_section(kind)]
         if inner and name != "model":  # an agent's own model has the keys of models.chat
-            place = f"{before}{name}[]." if get_args(field.annotation) else f"{before}{name}."
+            place = f"{before}{name}[]." if get_origin(field.annotation) is tuple else f"{before}{name}."
             yield from described(inner[0], place)
         else:
             yield f"{before}{name}", default(field), field.description or ""

@@ -23,9 +23,9 @@ from muxi.errors import EmbeddingMismatchError
 from muxi.ids import MemoryId
 
 #: Up to so many memories all are scored; of more, those of the shortlist.
-MOST_SCORED = 5_000
+MOST_SCORED = 16_384
 #: How many the shortlist takes for their words, and for the signs of their vectors.
-BY_WORDS, BY_SIGNS = 384, 1_152
+BY_WORDS, BY_SIGNS = 512, 1_536
 _SAMPLE = 1_024
 
 _GATHERED = 256
