@@ -28,6 +28,7 @@ def talked(address: str, first: int, count: int) -> int:
     process.kill()
     answered += process.stdout.readlines()
     process.wait()
+    process.stdout.close()
     whole = [int(line) for line in answered if line.endswith("\n") and line != "ready\n"]
     return whole[-1]
 

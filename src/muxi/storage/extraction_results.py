@@ -55,6 +55,10 @@ class SqlResults:
             self._writer = self._facts.writer(self._conn, self.user_id)
         return self._writer
 
+    def repeated(self, first: int, last: int) -> set[str]:
+        rows = self._sql.keys_repeated(self._conn, **self._own(), first=first, last=last)
+        return {row[0] for row in rows}
+
     def alike(self, key: str, kind: str) -> list[Remembered]:
         return _remembered(self._sql.memories_alike(self._conn, **self._own(), key=key, kind=kind))
 

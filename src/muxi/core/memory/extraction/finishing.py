@@ -117,11 +117,12 @@ def _sentences(text: str) -> int:
     return ends + (0 if text.strip()[-1:] in (".", "!", "?") else 1)
 
 
-def _join_repeated(results: Results, messages: Iterable[Heard], now: datetime) -> None:
+def _join_repeated(results: Results, messages: Sequence[Heard], now: datetime) -> None:
     """What was said before in the same words is one memory: the newest, with a count."""
-    newest: dict[str, Heard] = {}
-    for message in messages:
-        newest[text_key(message.text)] = message
+    if not messages:
+        return
+    repeated = results.repeated(messages[0].place, messages[-1].place)
+    newest = {key: message for message in messages if (key := text_key(message.text)) in repeated} if repeated else {}
     for key, message in newest.items():
         by_scope: dict[str, list[Remembered]] = defaultdict(list)
         for memory in results.alike(key, SAID):

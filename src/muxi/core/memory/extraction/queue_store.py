@@ -76,6 +76,9 @@ class Results(Protocol):
     def facts(self) -> FactWriter:
         """Writes the user's facts."""
 
+    def repeated(self, first: int, last: int) -> set[str]:
+        """Of the messages from one place to another, the keys of those whose words are remembered of others, too."""
+
     def alike(self, key: str, kind: str) -> list[Remembered]:
         """Memories of a kind with the same words (`muxi.core.memory.same_text`) that stand, the oldest first."""
 

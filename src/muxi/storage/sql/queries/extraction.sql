@@ -76,6 +76,20 @@ WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
   AND evidence LIKE :pattern;
 
+-- name: keys_repeated
+-- What was said in these messages and is remembered of others, too.
+SELECT DISTINCT n.text_key
+FROM messages m
+JOIN memories n ON n.formation_id = m.formation_id AND n.id = 'mem_' || substr(m.id, 5)
+WHERE m.formation_id || '' = :formation_id AND m.place >= :first AND m.place <= :last
+  AND m.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+  AND n.superseded_at IS NULL
+  AND EXISTS (
+    SELECT 1 FROM memories o
+    WHERE o.formation_id = n.formation_id AND o.text_key = n.text_key AND o.superseded_at IS NULL
+      AND o.kind = 'said' AND o.id <> n.id
+      AND o.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id));
+
 -- name: memories_alike
 SELECT id, user_id, text, times, agent_id, metadata FROM memories
 WHERE formation_id = :formation_id AND text_key = :key AND kind = :kind AND superseded_at IS NULL
