@@ -52,6 +52,7 @@ def migrate(database: Database) -> list[Migration]:
         missing = [step for step in _steps(_history(conn)) if step.applied_at is None]
         for step in missing:
             _apply(conn, step, database.dialect)
+        database.describe(conn)
     return missing
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,9 @@ BATCH = 64
 SHORTEST_TEXT = 500
 #: So many characters of a memory stand before the next one in its window.
 MOST_BEFORE = 400
+#: While people talk, windows take one part in so many of a thread's time; for so long after a word they still do.
+WINDOWS_SHARE = 10
+TALKING_S = 0.5
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 60.0
 
@@ -43,12 +47,14 @@ class Embedder:
         self._closed = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
+        self._woken_at = self._windows_from = 0.0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
         """There is something to embed."""
         self._idle.clear()
+        self._woken_at = time.monotonic()
         self._woken.set()
         with self._lock:
             if self._thread is None and not self._closed.is_set():
@@ -74,7 +80,8 @@ class Embedder:
             EmbeddingMismatchError: they are of another model or dimension.
         """
         made = EmbeddingSpace(self.model.name, int(vectors.shape[1]))
-        stored = self._store.claim_embedding_space(made)
+        # Once it is set, reading it is enough: writers wait for nobody.
+        stored = self._store.embedding_space() or self._store.claim_embedding_space(made)
         if stored != made:
             raise mismatch(stored, f"{made.model} with {made.dimension} dimensions")
 
@@ -82,7 +89,6 @@ class Embedder:
         retry_s = FIRST_RETRY_S
         with asyncio.Runner() as runner:
             while not self._closed.is_set():
-                self._woken.clear()
                 try:
                     while not self._closed.is_set() and runner.run(self._embed_batch()):
                         retry_s = FIRST_RETRY_S
@@ -92,7 +98,9 @@ class Embedder:
                     self._closed.wait(retry_s)
                     retry_s = min(2 * retry_s, LAST_RETRY_S)
                     continue
-                self._woken.wait()
+                # Closed after the last look at it, it was woken after that, too.
+                if not self._closed.is_set():
+                    self._woken.wait()
 
     def _settle(self) -> None:
         # Woken meanwhile: then there is more, and nobody may think that it is done.
@@ -101,7 +109,16 @@ class Embedder:
 
     async def _embed_batch(self) -> bool:
         # What is said is found by its own vector first; that of its window makes it found better.
-        return await self._embed_memories() or await self._embed_windows()
+        self._woken.clear()
+        return await self._embed_memories() or self._rest() or await self._embed_windows()
+
+    def _rest(self) -> bool:
+        """Leaves the processor to the answers; a window costs as much of it as several of them."""
+        now = time.monotonic()
+        left = min(self._windows_from, self._woken_at + TALKING_S) - now
+        if left > 0:
+            self._woken.wait(left)
+        return left > 0
 
     async def _embed_memories(self) -> bool:
         waiting = self._store.unembedded(BATCH)
@@ -113,12 +130,14 @@ class Embedder:
         return True
 
     async def _embed_windows(self) -> bool:
+        started = time.monotonic()
         waiting = self._store.unplaced(BATCH)
         if not waiting:
             return False
         vectors = await embed_fitting(self.model, [window(memory) for memory in waiting])
         self.check_space(vectors)
         self._store.set_windows(waiting, vectors, [traits_of(memory.text, memory.said_at) for memory in waiting])
+        self._windows_from = time.monotonic() + (WINDOWS_SHARE - 1) * (time.monotonic() - started)
         return True
 
 

@@ -42,6 +42,9 @@ class Database(Protocol):
     def lock_migrations(self, conn: Any) -> None:
         """Only one process migrates at a time, until the transaction ends."""
 
+    def describe(self, conn: Any) -> None:
+        """Tells the planner what to expect in tables that have just been made or changed."""
+
     def lock_values(self, conn: Any, formation_id: str, values: list[str]) -> None:
         """Only one writer decides about these identifier values at a time, until the transaction ends."""
 

@@ -90,6 +90,9 @@ class PostgresDatabase:
         """Held to the end of the transaction: other processes wait, then find nothing left to do."""
         conn.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
 
+    def describe(self, conn: Connection) -> None:
+        """It counts for itself; until then the order of an index's columns decides."""
+
     def lock_values(self, conn: Connection, formation_id: str, values: list[str]) -> None:
         """Makes whoever wants to link one of these values wait for the end of this transaction.
 

@@ -25,7 +25,7 @@ from muxi.errors import (
     StorageUnavailableError,
     UserNotFoundError,
 )
-from muxi.storage.databases import sqlite_files
+from muxi.storage.databases import sqlite_files, sqlite_statistics
 
 BUSY_TIMEOUT_S = 10.0
 # While much is written: identifiers hit their index everywhere, and with SQLite's own 2 MB each row would be a page
@@ -153,6 +153,10 @@ class SqliteDatabase:
 
     def lock_migrations(self, conn: Any) -> None:
         """The write transaction is the lock."""
+
+    def describe(self, conn: Any) -> None:
+        """Without, it reads whole formations."""
+        sqlite_statistics.describe(conn)
 
     def lock_values(self, conn: Any, formation_id: str, values: list[str]) -> None:
         """The write transaction is the lock."""

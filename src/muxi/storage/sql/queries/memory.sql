@@ -127,7 +127,7 @@ SELECT m.id, m.user_id, m.text, m.said_at, (
           AND p.session_id = m.session_id AND m.session_id <> '' AND (p.seq, p.id) < (m.seq, m.id)
         ORDER BY p.seq DESC, p.id DESC LIMIT 1)
 FROM memories m
-WHERE m.formation_id = :formation_id AND m.window_embedding IS NULL AND m.embedding IS NOT NULL
+WHERE m.formation_id || '' = :formation_id AND m.window_embedding IS NULL AND m.embedding IS NOT NULL
 ORDER BY m.id
 LIMIT :limit;
 
