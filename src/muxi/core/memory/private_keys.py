@@ -33,6 +33,8 @@ _SAID = re.compile(
 )
 _BEARER = re.compile(r"\bbearer\s(?P<value>[A-Za-z0-9_./+=-]{16,})", re.IGNORECASE)
 _IN_ADDRESS = re.compile(r"://[^\s/:@]{0,64}:(?P<value>[^\s/@]{1,128})@")
+# No key is shorter, or has a space in it.
+_LONG = re.compile(r"\S{14}")
 _PEM_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_LINES = re.compile(r"(?:\s*[A-Za-z0-9+/=]{16,})*")
@@ -40,6 +42,8 @@ _PEM_LINES = re.compile(r"(?:\s*[A-Za-z0-9+/=]{16,})*")
 
 def find_keys(text: str) -> Iterator[tuple[int, int, str]]:
     """Where keys stand in a text, as (start, end, kind); they may overlap."""
+    if not _LONG.search(text) and "://" not in text:
+        return
     yield from ((match.start(), match.end(), API_KEY) for match in _ISSUED.finditer(text))
     for said in (_SAID, _BEARER):
         yield from ((*match.span("value"), API_KEY) for match in said.finditer(text))

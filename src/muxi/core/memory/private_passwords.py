@@ -28,6 +28,8 @@ _CARD_CODE = re.compile(
     r"(?P<value>\d{3,4})(?!\d)",
     re.IGNORECASE,
 )
+# One of these is in whatever introduces one.
+_MARKS = ("pass", "pw", "pin", "cvv", "cvc", "csc", "security", "verification")
 # What one says about a password without telling it.
 _WORDS_AFTER = """
     a an the my your our his her their this that it in on at of to for from by with as so too very quite really
@@ -49,6 +51,9 @@ _TRAILING = ".,;:!?)"
 
 def find_passwords(text: str) -> Iterator[tuple[int, int, str]]:
     """Where passwords, PINs and card codes stand in a text, as (start, end, kind)."""
+    folded = text.casefold()
+    if not any(mark in folded for mark in _MARKS):
+        return
     for match in _PASSWORD.finditer(text):
         span = match.span("quoted") if match["quoted"] else _told(text, *match.span("value"))
         if span and text[span[0]] != "[":
