@@ -27,8 +27,8 @@ help: ## List the goals
 run: $(VENV)/.run-stamp $(VENV)/.compiled-stamp ## Install, then serve on 127.0.0.1:8000 (ARGS="--port 9000" is passed on)
 	@exec $(BIN)/muxi serve $(ARGS)
 
-test: lint ## Install, check style, types and layers, then run every test (ARGS="-k name" is passed to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+test: lint ## Install, check style, types and layers, then run every test on all cores (ARGS="-k name" is passed to pytest)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev-stamp $(VENV)/.compiled-stamp ## Check style, format, types and layers
 	$(BIN)/ruff check .
