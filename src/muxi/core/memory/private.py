@@ -27,8 +27,12 @@ _GAP = r"[\s\-._\u00ad\u00b7\u200b-\u200d\u2010-\u2015\u2060\u2212\ufeff]{0,4}"
 _DIGITS = re.compile(rf"\d(?:{_GAP}\d)*")
 _GROUP = re.compile(r"\d+")
 _DIGIT = re.compile(r"\d")
-# A day, as answers write it all the time.
-_ISO_DATE = re.compile(r"(?<![\d-])(?:19|20)\d\d-[01]\d-[0-3]\d(?![\d-])")
+# Days, as answers write them all the time.
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
+_DAY = re.compile(
+    rf"(?<![\w-])(?:(?:19|20)\d\d-[01]\d-[0-3]\d|\d{{1,2}} {_MONTH} (?:19|20)\d\d|{_MONTH} \d{{1,2}}, (?:19|20)\d\d)"
+    r"(?![\w-])"
+)
 # No card, account or national id that is looked for has fewer.
 _FEWEST_DIGITS = 4
 # The ranges that card networks number from: Visa, Mastercard, American Express, Diners, JCB, Discover, UnionPay,
@@ -78,7 +82,7 @@ def redact(text: str) -> Redacted:
     """
     kinds: set[str] = set()
     # Most messages have hardly a digit, and looking for numbers in them would be most of the work.
-    finders = _FINDERS if len(_DIGIT.findall(_ISO_DATE.sub("", text))) >= _FEWEST_DIGITS else _FINDERS_OF_WORDS
+    finders = _FINDERS if len(_DIGIT.findall(_DAY.sub("", text))) >= _FEWEST_DIGITS else _FINDERS_OF_WORDS
     while found := _without_overlap([span for find in finders for span in find(text)]):
         kinds.update(kind for _, _, kind in found)
         text = _replaced(text, found)
