@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from muxi.settings import FormationSettings, MemorySettings, PersistentSettings
+from muxi.settings import ExtractionSettings, FormationSettings, MemorySettings, PersistentSettings
 
 KINDS = ("sqlite", "postgres")
 
@@ -35,11 +35,12 @@ def database(kind: str) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def settings_for(address: str, *, cache_mb: int = 128) -> FormationSettings:
+def settings_for(address: str, *, cache_mb: int = 128, extraction_wait: float | None = None) -> FormationSettings:
     """The settings of a formation on a database."""
     provider = "postgres" if address.startswith(("postgresql://", "postgres://")) else "sqlite"
     persistent = PersistentSettings.model_validate({"provider": provider, "connection_string": address})
-    return FormationSettings(memory=MemorySettings(persistent=persistent, cache_mb=cache_mb))
+    extraction = ExtractionSettings(wait=extraction_wait)
+    return FormationSettings(memory=MemorySettings(persistent=persistent, cache_mb=cache_mb, extraction=extraction))
 
 
 @contextmanager

@@ -78,7 +78,7 @@ async def serve(address: str, users: int, cache_mb: int) -> dict[str, Any]:
         Orchestrator(settings=settings_for(address, cache_mb=cache_mb), chat_model=InstantModel()) as orchestrator,
     ):
         await orchestrator.formation.memories.embed("warm-up")  # loads the model
-        at_start = _rss_mib()
+        at_start = rss_mib()
         task = bar.add_task("serving", total=users * (SEARCHES + 1))
         for asked in texts(SEARCHES, seed="questions"):
             for number in range(users):
@@ -87,14 +87,14 @@ async def serve(address: str, users: int, cache_mb: int) -> dict[str, Any]:
         for number, message in enumerate(texts(users, seed="messages")):
             await orchestrator.reply(message, user_id=_name(number))
             bar.advance(task)
-        before_long_texts = _peak_mib()
+        before_long_texts = peak_mib()
         await asyncio.to_thread(_remember_long_texts, orchestrator.formation)
         cache = orchestrator.formation.memories.cache
         return {
-            "peak_mib": _peak_mib(),
+            "peak_mib": peak_mib(),
             "peak_before_long_texts_mib": before_long_texts,
             "before_the_first_user_mib": at_start,
-            "after_mib": _rss_mib(),
+            "after_mib": rss_mib(),
             "recall_cache": {
                 "users_held": len(cache),
                 "used_mib": round(cache.nbytes / 2**20, 1),
@@ -115,11 +115,11 @@ def _remember_long_texts(formation: Formation) -> None:
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT / 2**20, 1)
 
 
-def _rss_mib() -> float | None:
+def rss_mib() -> float | None:
     """What the process has now; ``None`` where the system does not tell."""
     statm = Path("/proc/self/statm")
     if not statm.exists():

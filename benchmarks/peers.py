@@ -21,6 +21,12 @@ HERE = Path(__file__).parent
 #: The distributions of each peer, pinned, so that figures of two days can be compared.
 PEERS: dict[str, tuple[str, ...]] = {
     "langgraph": ("langgraph==1.2.22", "langgraph-checkpoint==4.3.2", "numpy==2.4.6"),
+    "langgraph-postgres": (
+        "langgraph-checkpoint-postgres==3.2.0",
+        "langgraph-checkpoint==4.3.2",
+        "psycopg[binary]==3.3.9",
+        "numpy==2.4.6",
+    ),
     "mem0": ("mem0ai==2.2.1", "qdrant-client==1.20.0", "numpy==2.4.6"),
     "muxi-runtime": ("--no-deps", "-r", str(HERE / "muxi_runtime.txt")),
 }

@@ -6,14 +6,20 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from muxi.storage.open import FormationStores, Storage, open_storage
 from tests.support.postgres import drop_database, new_database
+
+if TYPE_CHECKING:
+    from muxi.storage.mongo.connection import MongoDatabase
 
 # A busy machine is slow, not wrong; and the same run finds the same examples everywhere.
 settings.register_profile("muxi", deadline=None, derandomize=True)
@@ -62,6 +68,29 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
     url = new_database(postgres_url)
     yield url
     drop_database(postgres_url, url)
+
+
+@pytest.fixture(scope="session")
+def mongo_uri() -> Iterator[str]:
+    """The address of a MongoDB wire server, from the wheel, for this whole run."""
+    from tests.support.mongo import MongoServer  # noqa: PLC0415  (as above)
+
+    folder = Path(tempfile.mkdtemp(prefix="muxi-mongo-"))
+    with MongoServer(folder) as server:
+        yield server.uri
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def mongo_database(mongo_uri: str) -> Iterator[MongoDatabase]:
+    """An empty MongoDB database with its indexes; dropped after the test."""
+    from tests.support.mongo import drop, new_name  # noqa: PLC0415  (as above)
+
+    open_mongo = import_module("muxi.storage.mongo.open").open_mongo
+    name = new_name()
+    with closing(open_mongo(mongo_uri, name)) as database:
+        yield database
+    drop(mongo_uri, name)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -20,6 +20,7 @@
     ├── NotFoundError               not there, or not yours: the same answer    404
     │   ├── UserNotFoundError
     │   ├── SessionNotFoundError
+    │   │   └── SessionEndedError                                               410
     │   ├── AgentNotFoundError
     │   ├── MemoryNotFoundError
     │   ├── FormationNotFoundError
@@ -128,11 +129,9 @@ class InvalidCursorError(InvalidInputError):
 
 
 class InvalidProofError(InvalidInputError):
-    """The code or token is wrong, used, expired or meant for something else.
+    """The code or token is wrong, used, expired or meant for something else."""
 
-    One answer for all of these: which of them it is would help only who is guessing.
-    """
-
+    # One answer for all of these: which of them it is would help only who is guessing.
     code = "invalid_proof"
 
 
@@ -194,6 +193,12 @@ class SessionNotFoundError(NotFoundError):
     """There is no such session."""
 
     code = "session_not_found"
+
+
+class SessionEndedError(SessionNotFoundError):
+    """This session has ended."""
+
+    code, status = "session_ended", 410
 
 
 class AgentNotFoundError(NotFoundError):

@@ -14,9 +14,10 @@ MemoryId = NewType("MemoryId", str)
 MergeId = NewType("MergeId", str)
 FactId = NewType("FactId", str)
 ExtractionFailureId = NewType("ExtractionFailureId", str)
+KeyId = NewType("KeyId", str)
 
 # TypeID: 26 characters of Crockford base32, the first at most 7 (128 bits).
-_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg|fct|exf)_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg|fct|exf|key)_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
 def new_user_id() -> UserId:
@@ -45,6 +46,10 @@ def new_fact_id() -> FactId:
 
 def new_extraction_failure_id() -> ExtractionFailureId:
     return ExtractionFailureId(str(TypeID(prefix="exf")))
+
+
+def new_key_id() -> KeyId:
+    return KeyId(str(TypeID(prefix="key")))
 
 
 def is_id(value: str, prefix: str) -> bool:

@@ -46,6 +46,13 @@ class PersistentSettings(_Section):
         return self
 
 
+class MemobaseSettings(_Section):
+    """Where Memobase keeps memories and contexts."""
+
+    mongodb_uri: SecretStr | None = Field(None, description="mongodb://...; in the formation's own store if not set")
+    database_name: str = Field("muxi", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="the database on MongoDB")
+
+
 class RetentionSettings(_Section):
     """How long what is kept; for ever if not set."""
 
@@ -77,6 +84,7 @@ class MemorySettings(_Section):
 
     buffer: BufferSettings = BufferSettings()
     persistent: PersistentSettings = PersistentSettings()
+    memobase: MemobaseSettings = MemobaseSettings()
     retention: RetentionSettings = RetentionSettings()
     extraction: ExtractionSettings = ExtractionSettings()
     private_values: Literal["redact", "keep"] = Field(
@@ -196,6 +204,24 @@ class IdentitySettings(_Section):
     attractor_users: int = Field(5, ge=1, description="an identifier that more users than these ask for is audited")
 
 
+class AccessSettings(_Section):
+    """Who may do what."""
+
+    environment: str = Field("live", pattern="^[a-z]{2,12}$", description="stands in the keys that are made")
+    token_algorithm: Literal["HS256", "EdDSA"] = Field(
+        "HS256", description="with what tokens of users are signed; EdDSA has public keys, for others to check them"
+    )
+    issuers: tuple[OidcSettings, ...] = Field(
+        (), description="identity providers whose access tokens are taken as tokens of users"
+    )
+    session_idle: float | None = Field(
+        None, ge=1, le=3_153_600_000, description="seconds of silence that end a session that was opened by itself"
+    )
+    session_lifetime: float | None = Field(
+        None, ge=1, le=3_153_600_000, description="seconds after which it ends in any case"
+    )
+
+
 class ChatSettings(_Section):
     """What a conversation can do besides."""
 
@@ -215,6 +241,7 @@ class FormationSettings(_Section):
     keys: KeySettings = KeySettings()
     identity: IdentitySettings = IdentitySettings()
     chat: ChatSettings = ChatSettings()
+    access: AccessSettings = AccessSettings()
 
     @model_validator(mode="after")
     def _agents_are_told_apart(self) -> FormationSettings:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from muxi.core.memory.buffer import BufferMemory
 from muxi.core.memory.memobase import Memobase
 from muxi.core.orchestrator import Orchestrator
 from muxi.errors import SettingsError
+from tests.support.mongo import drop, new_name
 from tests.support.vectors import WordVectors
 
 
@@ -71,6 +74,58 @@ async def test_a_memobase_works_for_whom_it_was_handed_to_last(memobase: Memobas
         with Orchestrator(memobase=memobase, data_dir=tmp_path / "two"):
             assert await memobase.get_user_context_memory(42) == {}
             assert await first.get_user_context_memory(42) == {"word": "sentinel"}
+
+
+async def test_memobase_on_mongodb(mongo_uri: str, tmp_path: Path) -> None:
+    """The examples of initialising Memobase, of memories, of context and of extraction, in their order."""
+    embedding_model: Any = WordVectors()
+    memobase = Memobase(mongodb_uri=mongo_uri, database_name=new_name(), embedding_provider=embedding_model)
+    with Orchestrator(
+        memobase=memobase, extraction_model=embedding_model, auto_extract_user_info=True, data_dir=tmp_path
+    ) as orchestrator:
+        await memobase.add_user_memory(
+            user_id=42, message="My favorite color is blue", agent_id="assistant", importance=0.7
+        )
+        results = await memobase.search_user_memory(user_id=42, query="What are the user's favorite colors?", limit=5)
+        assert [hit.text for hit in results] == ["My favorite color is blue"]
+        await memobase.add_user_context_memory(
+            user_id=42,
+            knowledge={
+                "name": "John Doe",
+                "preferences": {"theme": "dark", "language": "English"},
+                "location": "New York",
+            },
+            source="manual_input",
+            importance=0.9,
+        )
+        user_context = await memobase.get_user_context_memory(user_id=42)
+        assert user_context["preferences"] == {"theme": "dark", "language": "English"}
+        await memobase.update_user_context_memory(user_id=42, path="preferences.notifications", value="enabled")
+        assert await orchestrator.get_user_context_memory(user_id=42) == {
+            "name": "John Doe",
+            "preferences": {"theme": "dark", "language": "English", "notifications": "enabled"},
+            "location": "New York",
+        }
+        await memobase.extract_user_information(
+            user_message="I'm allergic to cats.",
+            agent_response="I'll remember that you have a cat allergy.",
+            user_id=42,
+            agent_id="assistant",
+        )
+        known = await memobase.get_user_context_memory(user_id=42)
+        assert known["health"]["allergies"] == ["cats"]
+    drop(mongo_uri, memobase.database_name)
+
+
+async def test_without_the_address_it_is_on_the_formations_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The complete example takes the address from the environment, where it may not be."""
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    memobase = Memobase(mongodb_uri=os.getenv("MONGODB_URI"), embedding_provider=WordVectors())
+    with Orchestrator(memobase=memobase, data_dir=tmp_path) as orchestrator:
+        await memobase.add_user_memory(42, "kept")
+        assert orchestrator.show_user(42).holdings.memories == 1
 
 
 def test_one_formation_has_one_embedding_model(tmp_path: Path) -> None:

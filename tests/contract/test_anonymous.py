@@ -12,7 +12,7 @@ from muxi.core.formation import Formation
 from muxi.core.identity.bulk_types import Group
 from muxi.core.identity.types import AnonymousUser
 from muxi.core.memory.service import Draft
-from muxi.errors import InvalidIdentifierError, InvalidInputError, UserNotFoundError
+from muxi.errors import InvalidIdentifierError, InvalidInputError, UnprovenIdentifierError, UserNotFoundError
 from muxi.ids import UserId
 from tests.conftest import TestClock
 from tests.support.formations import open_formation
@@ -102,7 +102,7 @@ class TestSignIn:
 
     def test_a_visitor_becomes_who_has_the_identifier(self, formation: Formation) -> None:
         """The known user survives with both memories; old ids work, the token does not."""
-        alice = formation.identities.resolve(MAIL).id
+        alice = formation.identities.associate([MAIL], verified=True).id
         remember(formation, alice, "tea of alice")
         visitor = visit(formation, "tea of the visit")
         assert formation.anonymous.sign_in(visitor.token, MAIL).id == alice
@@ -111,6 +111,28 @@ class TestSignIn:
         assert [one.shown for one in formation.identities.identifiers(alice)] == [MAIL]
         with pytest.raises(UserNotFoundError):
             formation.identities.resolve(visitor.token)
+
+    def test_nobody_joins_who_only_claims_the_identifier(self, formation: Formation) -> None:
+        """Whoever claimed an address first gets nothing of its owner's, by its type or without; the visit goes on."""
+        squatter = formation.identities.associate([MAIL, ("U666", "slack")]).id
+        visitor = visit(formation, "secret")
+        before = formation.audit.verify().rows
+        for raw in (MAIL, (MAIL, "email"), ("U666", "slack"), "U666"):
+            with pytest.raises(UnprovenIdentifierError):
+                formation.anonymous.sign_in(visitor.token, raw)
+        assert formation.audit.verify().rows == before
+        assert remembered(formation, squatter) == [] and remembered(formation, visitor.token) == ["secret"]
+
+    @pytest.mark.parametrize("raw", [MAIL, ("U1", "slack"), "U1"])
+    def test_a_trusted_caller_says_that_it_is_verified(self, formation: Formation, raw: str | tuple[str, str]) -> None:
+        """Then the claim is proven, and joined; and so is what nobody had."""
+        alice = formation.identities.resolve((raw, "slack") if raw == "U1" else raw).id
+        visitor = visit(formation)
+        assert formation.anonymous.sign_in(visitor.token, raw, verified=True).id == alice
+        assert [one.verified_at is not None for one in formation.identities.identifiers(alice)] == [True]
+        late = visit(formation)
+        assert formation.anonymous.sign_in(late.token, "new@acme.com", verified=True).id == late.user_id
+        assert formation.identities.require_proven("new@acme.com").id == late.user_id
 
     def test_a_visitor_becomes_somebody_new(self, formation: Formation) -> None:
         """If nobody has the identifier, the visitor gets it, and nothing is merged."""

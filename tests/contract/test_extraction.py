@@ -18,11 +18,13 @@ from muxi.core.memory.extraction.worker import FIRST_RETRY, LAST_RETRY, LEASE, M
 from muxi.core.memory.facts import Change
 from muxi.core.memory.service import Draft
 from muxi.core.models.base import Prompt
+from muxi.core.models.providers.openai import OpenAIModel
 from muxi.core.privacy.tables import TABLES
 from muxi.errors import ModelError, ModelResponseError, ModelUnavailableError, NotFoundError
 from muxi.ids import new_extraction_failure_id
 from tests.conftest import TestClock
 from tests.support.extraction import Scripted, answer, by_hand, likes_everything, live, operation, read, say, told
+from tests.support.openai_server import OpenAIServer
 
 ANN, BEN = "ann@x.org", "ben@x.org"
 Open = Callable[..., Formation]
@@ -169,6 +171,25 @@ class TestBatches:
         assert not await formation.extraction.worker.step()
         assert len(model.asked) == 1
         assert live(formation, ANN)["preferences"]["likes"] == [f"number{number}" for number in range(10)]
+
+    async def test_over_http(self, opening: Open, clock: TestClock) -> None:
+        """Ten turns are one request to an OpenAI-compatible server; it is told the schema, and what it says is known."""
+        with OpenAIServer() as server:
+            model = OpenAIModel("m", api_key="k", base_url=server.url)
+            formation = opening(model=model)
+            for number in range(10):
+                await say(formation, ANN, f"I like number{number}")
+            found = [operation("preferences.likes", f"number{n}", "add", f"m{n + 1}") for n in range(10)]
+            server.says(answer(*found))
+            clock.move(31)
+            assert await formation.extraction.worker.step()
+            assert not await formation.extraction.worker.step()
+            [request] = server.requests
+        assert request.path == "/v1/chat/completions"
+        assert request.body["response_format"]["json_schema"]["schema"]["required"] == ["operations", "memories"]
+        assert live(formation, ANN)["preferences"]["likes"] == [f"number{number}" for number in range(10)]
+        evidence = [fact.evidence for fact in formation.context.facts(formation.identities.resolve(ANN).id)]
+        assert len(set(evidence)) == 10 and all(len(one) == 1 for one in evidence)
 
     async def test_enough_tokens_wait_no_longer(self, opening: Open) -> None:
         """And a batch holds no more than that: the rest is the next one's."""

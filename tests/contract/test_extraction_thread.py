@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from muxi.core.formation import Formation
+from muxi.core.memory.extraction.service import REST
 from muxi.core.models.base import Prompt
+from muxi.core.models.providers.quote import QuoteModel
+from muxi.core.orchestrator import Orchestrator
 from tests.support.extraction import Scripted, likes_everything, live, say, told
 from tests.support.full_user import opened
 
@@ -103,8 +110,6 @@ async def test_models_work_at_once(database_url: str) -> None:
 
     class Meets(Scripted):
         async def complete(self, prompt: Prompt):  # type: ignore[no-untyped-def]
-            import asyncio  # noqa: PLC0415
-
             if "I like" in prompt.message:
                 await asyncio.to_thread(both.wait)
             return await super().complete(prompt)
@@ -115,3 +120,41 @@ async def test_models_work_at_once(database_url: str) -> None:
     assert formation.extraction.settled(30)
     assert live(formation, ANN) == live(formation, BEN) == {"preferences": {"likes": ["tea"]}}
     formation.close()
+
+
+async def test_it_rests_less_the_more_is_behind(formation: Formation) -> None:
+    """Answers go first, but what waits does not only grow: after ten seconds it works without a rest."""
+    extraction = formation.extraction
+    extraction.close()
+    rests = []
+    for waited in (0, 5, 10, 3600):
+        await say(formation, ANN, "I like tea")
+        clock = formation.extraction.worker._clock
+        extraction.worker._clock = lambda: clock() + timedelta(seconds=waited)  # noqa: B023 (called at once)
+        assert await extraction.worker.step(hurried=True)
+        extraction.worker._clock = clock
+        rests.append(round(extraction._rest(), 1))
+    assert rests == [REST, REST / 2, 0, 0]
+
+
+def test_the_specifications_arguments(tmp_path: Path) -> None:
+    """`auto_extract_user_info` switches it off and on for everybody, and a user's choice holds after a restart."""
+
+    def talked(who: str, **given: Any) -> dict[str, Any]:
+        with Orchestrator(data_dir=tmp_path, chat_model=QuoteModel(), **given) as orchestrator:
+            asyncio.run(orchestrator.chat("I like tea.", user_id=who))
+            orchestrator.formation.extraction.settled()
+            return asyncio.run(orchestrator.get_user_context_memory(who))
+
+    liked = {"preferences": {"likes": ["tea"]}}
+    assert talked(ANN, auto_extract_user_info=False) == {}
+    assert talked(BEN, auto_extract_user_info=True) == liked
+    with Orchestrator(data_dir=tmp_path, chat_model=QuoteModel()) as orchestrator:
+        orchestrator.set_auto_extraction(ANN, False)
+        assert not orchestrator.get_auto_extraction(ANN) and orchestrator.get_auto_extraction(BEN)
+    assert talked(ANN, auto_extract_user_info=True) == {}
+    with Orchestrator(data_dir=tmp_path, chat_model=QuoteModel()) as orchestrator:
+        orchestrator.set_auto_extraction(ANN, True)
+    model = Scripted(likes_everything)
+    assert talked(ANN, extraction_model=model) == {"preferences": {"likes": ["tea."]}}
+    assert len([one for one in model.asked if "<messages>" in one.message]) == 1

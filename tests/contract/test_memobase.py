@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -23,8 +25,10 @@ from muxi.errors import (
     UserNotFoundError,
 )
 from muxi.ids import new_memory_id, new_user_id
-from muxi.storage.open import FormationStores
+from muxi.storage.mongo.open import mongo_stores
+from muxi.storage.open import open_storage
 from tests.conftest import TestClock
+from tests.support.mongo import members_in
 from tests.support.vectors import WordVectors
 
 
@@ -39,12 +43,22 @@ class Backend:
     users_abroad: Identities
 
 
-@pytest.fixture
-def backend(stores: FormationStores, other_stores: FormationStores, clock: TestClock) -> Backend:
-    """The formation's own store, on each database."""
-    users = Identities(stores.identity, stores.hash_key, clock)
-    abroad = Identities(other_stores.identity, other_stores.hash_key, clock)
-    return Backend(stores, users, Merges(stores.merges, users, clock), other_stores, abroad)
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres), pytest.param("mongodb", id="mongodb")]
+)
+def backend(request: pytest.FixtureRequest, tmp_path: Path, clock: TestClock) -> Iterator[Backend]:
+    """The formation's own store on each database, and MongoDB with the users in SQLite."""
+    on_postgres = request.param == "postgres"
+    with closing(open_storage(request.getfixturevalue("postgres_database") if on_postgres else tmp_path / "f")) as sql:
+        sql.migrate()
+        stores, others = (sql.for_formation(name, clock()) for name in ("f", "g"))
+        users, abroad = (Identities(one.identity, one.hash_key, clock) for one in (stores, others))
+        here: MemobaseStore = stores
+        there: MemobaseStore = others
+        if request.param == "mongodb":
+            database = request.getfixturevalue("mongo_database")
+            here, there = (mongo_stores(database, name, members_in(of)) for name, of in (("f", stores), ("g", others)))
+        yield Backend(here, users, Merges(stores.merges, users, clock), there, abroad)
 
 
 def bound(store: MemobaseStore, users: Identities, clock: TestClock) -> Memobase:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +21,19 @@ from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput
 from muxi.core.memory.recall import MemoryIndex
 from muxi.core.memory.service import Draft
+from muxi.core.models.base import Completion, Prompt
+from muxi.core.models.providers.quote import QuoteModel
 from muxi.core.orchestrator import Orchestrator
 from muxi.errors import InvalidIdentifierError, MemoryNotFoundError, MuxiError, NotFoundError
 from muxi.ids import UserId
 from muxi.storage.vectors import write_vector
 from tests.conftest import TestClock
+from tests.support.extraction import answer, operation
 from tests.support.formations import open_formation
 from tests.support.vectors import WordVectors
 
+#: The words of `Person`.
+WORD = re.compile("sentinel[a-j]{6}")
 #: What a row is scoped by, under every name that somebody could try.
 SCOPES = ("user_id", "user", "owner", "agent_id", "agent", "formation_id", "formation", "id", "kind", "version", "text")
 #: Names that would be one if they were put together with a separator and not taken apart again.
@@ -253,9 +260,14 @@ class Person:
 
     async def _turn(self, turn: int) -> None:
         reply: Reply = await recipe.reply(
-            self._formation, Turn(f"{self.word} says {turn}: what is my word?", self.who, f"s{turn % 3}")
+            self._formation, Turn(f"I like {self.word}. {turn}: what is my word?", self.who, f"s{turn % 3}")
         )
         self._look(reply.text, *(hit.text for hit in reply.recalled))
+
+    async def last_words(self) -> None:
+        """Says it once more, and has it read."""
+        await self._turn(0)
+        assert self._formation.extraction.settled(60)
 
     async def _note(self, turn: int) -> None:
         user = self._formation.identities.resolve(self.who).id
@@ -285,11 +297,59 @@ class Person:
         self.seen += " ".join(texts)
 
 
+class Watching(QuoteModel):
+    """Answers, extracts and writes synopses, and keeps every prompt that has the words of two people."""
+
+    def __init__(self) -> None:
+        self.mixed: list[Prompt] = []
+        self.asked = {"chat": 0, "extraction": 0, "synopsis": 0}
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        words = sorted(set(WORD.findall(str(prompt))))
+        if len(words) > 1:
+            self.mixed.append(prompt)
+        if "<messages>" in prompt.message:
+            self.asked["extraction"] += 1
+            return Completion(likes(prompt))
+        if prompt.message.startswith("<known>"):
+            self.asked["synopsis"] += 1
+            return Completion(f"They like {' and '.join(words)}.")
+        self.asked["chat"] += 1
+        return await super().complete(prompt)
+
+
+def likes(prompt: Prompt) -> str:
+    """An answer of the form that extraction asks for: each word that a message likes."""
+    lines = [json.loads(line) for line in prompt.message.splitlines() if line.startswith('{"id"')]
+    liked = [(line["id"], WORD.findall(line["user"])) for line in lines]
+    return answer(*(operation("preferences.likes", word, "add", id) for id, words in liked for word in words))
+
+
 class TestManyAtOnce:
     """Ten people with a word each, in threads, for a thousand turns."""
 
-    def test_no_word_crosses(self, formation: Formation) -> None:
-        """While users are linked, erased, and their data deleted, no answer, hit or row has another one's word."""
+    @pytest.fixture
+    def watching(self) -> Watching:
+        """All that any model is asked."""
+        return Watching()
+
+    @pytest.fixture
+    def formation(self, database_url: str, clock: TestClock, watching: Watching) -> Iterator[Formation]:
+        """One that reads behind the answers with a model, at once."""
+        reads = {"wait": 0, "calls_per_day": 1_000_000}
+        made = open_formation(
+            database_url,
+            clock,
+            chat_model=watching,
+            extraction_model=watching,
+            extraction=reads,
+            identity={"limits": {"chat": None}},
+        )
+        yield made
+        made.close()
+
+    def test_no_word_crosses(self, formation: Formation, watching: Watching) -> None:
+        """While users are linked, erased, and their data deleted, no answer, prompt, fact or row has another's word."""
         people = [Person(formation, number) for number in range(10)]
         started = threading.Barrier(len(people))
 
@@ -301,12 +361,26 @@ class TestManyAtOnce:
             for one in [pool.submit(live, person) for person in people]:
                 one.result()
         assert [fault for person in people for fault in person.faults] == []
+        asyncio.run(self._last_words(people))
+        assert watching.mixed == [] and min(watching.asked.values()) >= len(people), watching.asked
         for person in people:
             assert person.word in person.seen
             crossed = {other.word for other in people if other is not person and other.word in person.seen}
             assert crossed == set(), person.word
+            assert self._known(formation, person) == person.word
             user = formation.identities.resolve(person.who).id
             with formation.privacy.export(user) as export:
                 whole = "".join(export.lines())
             assert not [other.word for other in people if other is not person and other.word in whole]
         assert formation.audit.verify().sound
+
+    async def _last_words(self, people: list[Person]) -> None:
+        for person in people:
+            await person.last_words()
+
+    def _known(self, formation: Formation, person: Person) -> str:
+        """The one thing that is known of somebody, in their context and in what a prompt says of them."""
+        user = formation.identities.resolve(person.who).id
+        assert set(WORD.findall(formation.profiles.of(user).synopsis)) == {person.word}
+        [known] = formation.context.get(user)["preferences"]["likes"]
+        return str(known)

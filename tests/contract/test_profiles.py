@@ -9,13 +9,14 @@ import pytest
 
 from muxi.core.formation import Formation
 from muxi.core.memory.facts import Origin
+from muxi.core.memory.profiles import AT_ONCE, RETRY
 from muxi.core.memory.synopsis import MOST_TOKENS
 from muxi.core.models.base import Prompt
 from muxi.core.tokens import tokens
 from muxi.errors import ModelUnavailableError
 from muxi.ids import UserId
 from tests.conftest import TestClock
-from tests.support.extraction import Scripted, by_hand, read, say
+from tests.support.extraction import Scripted, by_hand, likes_everything, read, say
 
 ANN, BEN = "ann@x.org", "ben@x.org"
 
@@ -161,6 +162,125 @@ class TestWithAModel:
             formation.profiles.touch(ann)
             await formation.profiles.refresh()
             assert formation.profiles.of(ann).synopsis == "Name: Ann."
+
+    async def test_it_is_made_when_its_time_comes(self, opening: Callable[..., Formation], clock: TestClock) -> None:
+        """Facts that changed within the interval are told after it, though nothing has changed since."""
+        model = Scripted("Ann.", "Anna.")
+        formation = opening(model=model)
+        ann = formation.identities.resolve(ANN).id
+        formation.context.set(ann, "name", "Ann")
+        formation.profiles.of(ann)
+        await formation.profiles.refresh()
+        formation.context.set(ann, "name", "Anna")
+        for _ in range(3):
+            assert formation.profiles.of(ann).synopsis == "Name: Anna."
+            await formation.profiles.refresh()
+        assert len(model.asked) == 1
+        clock.move(timedelta(hours=1).total_seconds())
+        formation.profiles.of(ann)
+        await formation.profiles.refresh()
+        assert formation.profiles.of(ann).synopsis == "Anna." and len(model.asked) == 2
+
+    async def test_a_failure_is_tried_again_later(self, opening: Callable[..., Formation], clock: TestClock) -> None:
+        """Not at each turn, but without anything having changed."""
+        model = Scripted(ModelUnavailableError("away"), "Ann.")
+        formation = opening(model=model)
+        ann = formation.identities.resolve(ANN).id
+        formation.context.set(ann, "name", "Ann")
+        for _ in range(3):
+            formation.profiles.of(ann)
+            await formation.profiles.refresh()
+        assert len(model.asked) == 1
+        clock.move(RETRY.total_seconds())
+        formation.profiles.of(ann)
+        await formation.profiles.refresh()
+        assert formation.profiles.of(ann).synopsis == "Ann."
+
+    async def test_what_was_made_before_a_failure_is_kept(self, opening: Callable[..., Formation]) -> None:
+        """The second tier's failure does not cost the first one's call again."""
+        formation = opening(model=Scripted("Ann.", ModelUnavailableError("away")))
+        ann = formation.identities.resolve(ANN).id
+        formation.context.merge(ann, {"name": "Ann", "budget": 5})
+        formation.profiles.of(ann)
+        await formation.profiles.refresh()
+        assert kept(formation, ann) == {"identity": ("Ann.", "scripted")}
+        assert formation.profiles.of(ann).synopsis == "Ann. Budget: 5."
+
+    async def test_its_calls_are_in_the_bound_on_cost(
+        self, opening: Callable[..., Formation], clock: TestClock
+    ) -> None:
+        """With those of reading: a user's third call of the day is not made, another user's first one is."""
+        limits = {"extraction": {"calls_per_day": 2}, "synopsis_interval": 0}
+        model = Scripted(likes_everything, "Likes tea.", "Ben.", "Likes tea a lot.")
+        formation = opening(model=model, memory=limits)
+        await say(formation, ANN, "I like tea")
+        await read(formation)
+        ann, ben = formation.identities.resolve(ANN).id, formation.identities.resolve(BEN).id
+        await formation.profiles.refresh()
+        formation.context.set(ann, "budget", 5)
+        formation.context.set(ben, "name", "Ben")
+        for user in (ann, ben):
+            formation.profiles.of(user)
+            await formation.profiles.refresh()
+        assert len(model.asked) == 3
+        assert formation.profiles.of(ann).synopsis == "Likes tea. Budget: 5."
+        assert formation.profiles.of(ben).synopsis == "Ben."
+        await say(formation, ANN, "I like rain")
+        assert await read(formation) == 0, "nor is what was said read before tomorrow"
+        clock.move(24 * 3600)
+        formation.profiles.of(ann)
+        await formation.profiles.refresh()
+        assert len(model.asked) == 4
+
+    async def test_many_at_once_leave_room_for_reading(self, opening: Callable[..., Formation]) -> None:
+        """A few are made at a time, and it is told that there are more."""
+        formation = opening()
+        users = [formation.identities.resolve(f"u{number}@x.org").id for number in range(AT_ONCE + 1)]
+        for user in users:
+            formation.context.set(user, "name", "Ann")
+            formation.profiles.touch(user)
+        assert await formation.profiles.refresh()
+        assert [bool(kept(formation, user)) for user in users] == [True] * AT_ONCE + [False]
+        assert not await formation.profiles.refresh()
+        assert all(kept(formation, user) for user in users)
+
+    async def test_opted_out(self, opening: Callable[..., Formation]) -> None:
+        """Who has opted out has no synopsis, and no model is shown their facts; after a restart, too, until they opt in."""
+        model = Scripted("Ann.", "Ann again.")
+        formation = opening(model=model)
+        ann = formation.identities.resolve(ANN).id
+        formation.context.set(ann, "name", "Ann")
+        formation.profiles.of(ann)
+        await formation.profiles.refresh()
+        assert kept(formation, ann) == {"identity": ("Ann.", "scripted")}
+        formation.extraction.opt_out(ann)
+        again = opening(model=model)
+        for one in (formation, again):
+            one.profiles.touch(ann)
+            await one.profiles.refresh()
+            profile = one.profiles.of(ann)
+            assert (profile.synopsis, kept(one, ann)) == ("", {})
+            assert [(fact.path, fact.value) for fact in profile.known] == [("name", "Ann")], "the application's own"
+        assert len(model.asked) == 1
+        formation.extraction.opt_in(ann)
+        assert again.profiles.of(ann).synopsis == "Name: Ann."
+        await again.profiles.refresh()
+        assert again.profiles.of(ann).synopsis == "Ann again."
+
+    async def test_opted_out_while_it_writes(self, opening: Callable[..., Formation]) -> None:
+        """What the model says then is not kept."""
+        formation = opening()
+        ann = formation.identities.resolve(ANN).id
+        formation.context.set(ann, "name", "Ann")
+
+        def opts_out(prompt: Prompt) -> str:
+            formation.extraction.opt_out(ann)
+            return "Ann."
+
+        other = opening(model=Scripted(opts_out))
+        other.profiles.touch(ann)
+        await other.profiles.refresh()
+        assert kept(formation, ann) == {} and formation.profiles.of(ann).synopsis == ""
 
     async def test_forgotten_while_it_writes(self, opening: Callable[..., Formation]) -> None:
         """What it says of forgotten facts is not kept."""

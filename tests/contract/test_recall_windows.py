@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -117,6 +117,48 @@ class TestWindows:
         assert again.settled(20)
         again.embedder.close()
         assert windows(stores, alice, WordVectors()) == ["two", "two\nfour", "two\nfour\nfive"]
+
+    @pytest.mark.parametrize("batch", [1, 2, 500])
+    @pytest.mark.parametrize("without_user", [False, True])
+    def test_swept_text_leaves_the_windows(
+        self,
+        memories: Memories,
+        stores: FormationStores,
+        alice: UserId,
+        clock: TestClock,
+        batch: int,
+        without_user: bool,
+    ) -> None:
+        """What ended is in no window of what stays, in whatever batches it goes; others' windows stay as they were."""
+        owner, other = (None, alice) if without_user else (alice, None)
+        add(memories, other)
+        ends = [None, timedelta(days=1), None, timedelta(days=1), None]
+        drafts = [Draft(text, session_id="s", expires_in=end) for text, end in zip(SAID, ends, strict=True)]
+        memories.add(owner, drafts)
+        assert memories.settled(20)
+        memories.embedder.close()
+        clock.move(86400)
+        swept = 0
+        while one := stores.retention.sweep_memories(clock(), datetime.min.replace(tzinfo=UTC), batch)["memories"]:
+            swept += one
+        assert swept == 2
+        assert windows(stores, owner, WordVectors()) == ["one", None, None]
+        assert windows(stores, other, WordVectors()) == TEXTS[:5]
+
+    def test_text_deleted_by_date_leaves_the_windows(
+        self, memories: Memories, stores: FormationStores, alice: UserId, clock: TestClock
+    ) -> None:
+        """What is older than a date is in no window of what is newer; of other sessions, and users, all stays."""
+        add(memories, None)
+        long_ago = clock() - timedelta(days=9)
+        drafts = [Draft(text, session_id="s", said_at=long_ago if n == 1 else None) for n, text in enumerate(SAID)]
+        memories.add(alice, drafts)
+        memories.add(alice, [Draft("one", session_id="t")])
+        assert memories.settled(20)
+        memories.embedder.close()
+        assert stores.retention.delete_data(alice, clock() - timedelta(days=1), "test", clock()) is not None
+        assert windows(stores, alice, WordVectors()) == ["one", None, None, "three\nfour\nfive", "one"]
+        assert windows(stores, None, WordVectors()) == TEXTS[:5]
 
     def test_changed_text_leaves_the_windows(
         self, memories: Memories, stores: FormationStores, alice: UserId, clock: TestClock

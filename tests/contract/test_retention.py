@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from muxi.core.formation import Formation
 from muxi.core.memory.edit_store import Edit
 from muxi.core.memory.service import Draft
+from muxi.core.memory.types import Memory
 from muxi.core.orchestrator import Orchestrator
 from muxi.core.privacy import sweeping
 from muxi.errors import InvalidMemoryError, MemoryNotFoundError, UserNotFoundError
@@ -55,6 +56,16 @@ def formation(keeping: Kept) -> Formation:
 def found(formation: Formation, user: UserId | None, word: str) -> list[str]:
     vector = WordVectors().vector(word)
     return sorted(hit.text for hit in formation.memories.search(user, word, vector))
+
+
+def in_order(memories: list[Memory]) -> list[Memory]:
+    return sorted(memories, key=lambda memory: memory.seq)
+
+
+def read(window: Any) -> list[str]:
+    """Which words a window's vector is made of."""
+    texts = {"rain": ["rain"], "snow": ["snow"], "rain\nsnow": ["rain", "snow"]}
+    return next(words for text, words in texts.items() if WordVectors().vector(text).tobytes() == window.tobytes())
 
 
 def swept(formation: Formation) -> dict[str, int]:
@@ -128,6 +139,22 @@ class TestExpiry:
         assert found(other, user, "tea") == ["tea"]
         clock.move(86400)
         assert found(other, user, "tea") == []
+
+    async def test_what_it_stood_beside_is_read_anew(self, formation: Formation, clock: TestClock) -> None:
+        """The neighbours' windows are made again without it, by the sweep and by a deletion by date."""
+        user = formation.identities.resolve("a@x.org").id
+        drafts = [Draft("tea", session_id="s", expires_in=DAY), Draft("rain", session_id="s")]
+        formation.memories.add(user, drafts)
+        assert formation.memories.settled()
+        clock.move(86400)
+        formation.memories.add(user, [Draft("snow", session_id="s")])
+        assert formation.memories.settled()
+        store = formation.storage.for_formation("f", clock.now).memory
+        assert swept(formation) == {"memories": 1} and formation.memories.settled()
+        assert [read(one.window) for one in in_order(store.since(user, 0))] == [["rain"], ["rain", "snow"]]
+        formation.deletion.delete_data(user, clock.now)
+        assert formation.memories.settled()
+        assert [read(one.window) for one in store.since(user, 0)] == [["snow"]]
 
 
 class TestAges:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.mongo import MongoServer
 from tests.support.server_process import ServerProcess
 
 
@@ -17,10 +18,24 @@ def server_of_document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         yield server
 
 
+@pytest.fixture(scope="module")
+def mongo_of_document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
+    """A MongoDB server, for the documents that need one."""
+    with MongoServer(tmp_path_factory.mktemp("mongo")) as server:
+        yield server
+
+
 @pytest.fixture
-def documented_server(server_of_document: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server, named by the environment as the documents say, and a folder for files."""
+def documented_server(
+    server_of_document: ServerProcess,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """The servers, named by the environment as the documents say, and a folder for files."""
     monkeypatch.chdir(tmp_path)
+    if "MONGODB_URI" in request.path.read_text(encoding="utf-8"):
+        monkeypatch.setenv("MONGODB_URI", request.getfixturevalue("mongo_of_document").uri)
     monkeypatch.setenv("MUXI_URL", server_of_document.url)
     monkeypatch.setenv("MUXI_CLIENT_KEY", server_of_document.client_key)
     monkeypatch.setenv("MUXI_ADMIN_KEY", server_of_document.admin_key)

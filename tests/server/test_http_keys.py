@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from muxi.core.access.built_in import Keys
+from muxi.core.keys_file import open_keys
 from muxi.errors import SettingsError
-from muxi.server.keys import Keys, open_keys
 from muxi.settings import FormationSettings
 from tests.support.thread_server import ThreadServer
 
@@ -52,15 +53,19 @@ def test_a_key_opens_its_own_formation(server: ThreadServer, path: str, headers:
 
 
 def test_every_route_of_a_formation_needs_a_key(server: ThreadServer) -> None:
-    """Without a key, every route but health and readiness is refused."""
+    """Without a key, every route but health, readiness and the public keys is refused."""
     paths = server.http.get("/openapi.json").json()["paths"]
     asked = {
         f"{method} {path}": server.http.request(method, path, json={}).status_code
         for path, methods in paths.items()
         for method in methods
     }
-    assert {route for route, status in asked.items() if status != 401} == {"get /health", "get /ready"}
-    assert len(asked) == 47
+    assert {route for route, status in asked.items() if status != 401} == {
+        "get /health",
+        "get /ready",
+        "get /v1/.well-known/jwks.json",
+    }
+    assert len(asked) == 63
 
 
 def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) -> None:
@@ -83,11 +88,21 @@ def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) 
         "post /v1/users/restore",
         "post /v1/users/expire",
         "post /v1/identifiers/bulk",
+        "post /v1/identifiers/import",
         "get /v1/audit",
         "get /v1/audit/verify",
         "get /v1/extraction",
         "get /v1/extraction/failures",
         "post /v1/extraction/failures/{failure_id}/replay",
+        "get /v1/keys",
+        "post /v1/keys",
+        "get /v1/keys/{key_id}",
+        "delete /v1/keys/{key_id}",
+        "post /v1/keys/{key_id}/rotate",
+        "get /v1/roles",
+        "put /v1/roles/{name}",
+        "delete /v1/roles/{name}",
+        "post /v1/tokens/rotate",
     }
     answer = server.post("/v1/identifiers", {"identifiers": ["a"], "merge": True})
     assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
@@ -159,12 +174,16 @@ def test_the_description_names_keys_and_headers(server: ThreadServer) -> None:
     document = server.http.get("/openapi.json").json()
     chat, search = document["paths"]["/v1/chat"]["post"], document["paths"]["/v1/memories/search"]["post"]
     schemes = document["components"]["securitySchemes"]
-    assert {name: scheme["name"] for name, scheme in schemes.items()} == {
+    assert {name: scheme.get("name", scheme.get("scheme")) for name, scheme in schemes.items()} == {
         "ClientKey": "X-Muxi-Client-Key",
         "AdminKey": "X-Muxi-Admin-Key",
+        "ApiKey": "X-API-Key",
+        "Bearer": "bearer",
     }
-    assert chat["security"] == [{"ClientKey": []}, {"AdminKey": []}]
-    assert document["paths"]["/v1/audit"]["get"]["security"] == [{"AdminKey": []}]
+    assert [list(one) for one in chat["security"]] == [["ClientKey"], ["AdminKey"], ["ApiKey"], ["Bearer"]]
+    audit = document["paths"]["/v1/audit"]["get"]
+    assert [list(one) for one in audit["security"]] == [["AdminKey"], ["ApiKey"], ["Bearer"]]
+    assert (chat["x-permission"], audit["x-permission"]) == ("chat:write", "audit:read")
     assert [one["name"] for one in chat["parameters"]] == ["X-Muxi-User-Id", "X-Muxi-User-Id-Type", "Idempotency-Key"]
     assert [one["name"] for one in search["parameters"]] == ["X-Muxi-User-Id", "X-Muxi-User-Id-Type"]
     assert "security" not in document["paths"]["/health"]["get"]

@@ -71,11 +71,15 @@ def test_a_dry_run_counts_and_changes_nothing(call: Call, admin: Call, two: tupl
     """It names the survivor first and what each has; both are who they were, and nobody was merged."""
     alice, bob = (call("resolve_user", email).muxi_user_id for email in two)
     call("chat", "Hello", two[1])
+    call("context.merge", two[1], {"name": "Bob", "likes": {"tea": True}})
+    call("context.set", two[1], "name", "Robert")
     preview = admin("merge_users", two, dry_run=True)
     assert isinstance(preview, MergePreview) and preview.survivor == alice
     assert list(preview.holdings) == [alice, bob]
-    assert preview.holdings[alice] == Holdings(identifiers=1, sessions=0, messages=0, memories=1)
+    assert preview.holdings[alice] == Holdings(identifiers=1, sessions=0, messages=0, memories=1, facts=0)
     assert preview.holdings[bob].sessions == 1 and preview.holdings[bob].messages == 2
+    assert preview.holdings[bob].facts == 2
+    assert admin("users.show", bob).holdings == preview.holdings[bob]
     assert call("resolve_user", two[1]).muxi_user_id == bob and call("list_merges", two[1]) == []
 
 
@@ -182,7 +186,10 @@ def test_the_shapes_on_the_wire(call: Call, two: tuple[str, str], server: Server
         verdict = http.get("/v1/audit/verify").json()
     assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_input")
     assert sorted(preview) == ["disagreements", "holdings", "survivor"]
-    assert preview["holdings"][preview["survivor"]] == {"identifiers": 1, "sessions": 0, "messages": 0, "memories": 1}
+    assert preview["holdings"][preview["survivor"]] == {
+        **{"identifiers": 1, "sessions": 0, "messages": 0, "memories": 1},
+        "facts": 0,
+    }
     assert sorted(merge) == ["merge_id", "merged", "merged_at", "merged_by", "split_at", "survivor"]
     assert merge["split_at"] is None and split == merge | {"split_at": split["split_at"]}
     assert listed == {"merges": [split]}

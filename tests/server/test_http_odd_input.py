@@ -37,7 +37,7 @@ BODIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"text": "Hi", "user_id": "a"},
         ("agent", "session_id", "metadata", "importance", "said_at", "memories"),
     ),
-    "/v1/memories/search": ({"query": "Hi", "user_id": "a"}, ("agent", "limit", "filter_metadata", "scope")),
+    "/v1/memories/search": ({"query": "Hi", "user_id": "a"}, ("agent", "limit", "filter_metadata", "scope", "explain")),
     "/v1/users/resolve": ({"identifier": "a"}, ("type",)),
     "/v1/identifiers": ({"identifiers": ["a"]}, ("user_id", "merge", "verified")),
     "/v1/identifiers/bulk": ({"groups": [{"identifiers": ["c"], "user_id": "a"}]}, ("dry_run",)),

@@ -81,12 +81,16 @@ def test_erasing_is_for_good_and_has_a_receipt(call: Call, admin: Call, alice: t
 
 
 def test_a_user_exports_themselves_once_proven(call: Call, admin: Call, alice: tuple[str, str]) -> None:
-    """With the client key only by a proven identifier; an unproven one of the same user is refused, by name."""
-    email, _ = alice
+    """With the client key only by a proven identifier: an unproven one of the same user, and an id, are refused."""
+    email, id = alice
     with pytest.raises(UnprovenIdentifierError) as error:
         call("users.export", email)
     assert error.value.status == 403
     prove(call, email)
+    for name in ("users.export", "users.export_lines", "users.delete_data"):
+        with pytest.raises(UnprovenIdentifierError):
+            call(name, id)
+    assert admin("users.export", id)["format"] == "muxi.user"
     assert "My budget is $5,000" in json.dumps(call("users.export", email))
     assert "My budget is $5,000" in "".join(call("users.export_lines", email))
     for name in ("users.export", "users.export_lines"):

@@ -15,6 +15,7 @@ from muxi.errors import (
     InvalidInputError,
     InvalidProofError,
     PermissionDeniedError,
+    UnprovenIdentifierError,
     UserNotFoundError,
 )
 from tests.server.conftest import IDENTITY_PROVIDER, OTHER_CLIENT_KEY
@@ -180,8 +181,11 @@ def test_an_id_token_of_somebody_else_is_refused(call: Call, other: Call, someon
             caller("proofs.associate_id_token", token)
 
 
-def test_a_visitor_signs_in(call: Call, someone: Someone) -> None:
-    """What a visitor said is remembered of who they turn out to be, and the token means nobody from then on."""
+def test_a_visitor_signs_in(call: Call, admin: Call, someone: Someone) -> None:
+    """What a visitor said is remembered of who they turn out to be, and the token means nobody from then on.
+
+    Nobody joins who has only claimed the identifier; that it is the visitor's, only admins say.
+    """
     email = someone("alice")
     alice = call("resolve_user", email).muxi_user_id
     visitor = call("proofs.resolve_anonymous")
@@ -189,7 +193,11 @@ def test_a_visitor_signs_in(call: Call, someone: Someone) -> None:
     call("add_memory", "Looks for a red bicycle.", token)
     assert call("resolve_user", token).muxi_user_id == visitor.muxi_user_id != alice
     assert visitor.token not in str(call("get_user_identifiers", visitor.muxi_user_id))
-    user = call("proofs.sign_in", visitor.token, email)
+    with pytest.raises(UnprovenIdentifierError):
+        call("proofs.sign_in", visitor.token, email)
+    with pytest.raises(PermissionDeniedError):
+        call("proofs.sign_in", visitor.token, email, verified=True)
+    user = admin("proofs.sign_in", visitor.token, email, verified=True)
     assert user.muxi_user_id == alice
     assert [memory.text for memory in call("iter_memories", email)] == ["Looks for a red bicycle."]
     for name, args in (("resolve_user", (token,)), ("proofs.sign_in", (visitor.token, email))):

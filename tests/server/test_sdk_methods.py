@@ -13,6 +13,7 @@ import pytest
 
 from muxi import FormationClient
 from muxi.client import requests
+from muxi.core.memory.weights import WEIGHTS
 from muxi.errors import (
     AgentNotFoundError,
     AmbiguousIdentifierError,
@@ -152,6 +153,11 @@ def test_memories_are_kept_found_and_forgotten(call: Call, someone: Someone) -> 
     texts = [memory.text for memory in call("iter_memories", email, limit=2)]
     assert sorted(texts) == ["Plays the cello.", "Prefers tea.", "Works at Acme."]
     assert call("search_memory", "cello", email, limit=1)[0].memory.memory_id == more[0].memory_id
+    [hit] = call("search_memory", "cello", email, limit=1, explain=True)
+    assert set(hit.features) == set(hit.adds) == set(WEIGHTS)
+    assert hit.adds["words"] == pytest.approx(WEIGHTS["words"] * hit.features["words"]) and hit.adds["words"] > 0
+    assert sum(hit.adds.values()) == pytest.approx(hit.score)
+    assert call("search_memory", "cello", email, limit=1)[0].features is None
     filtered = call("search_memory", "tea", email, filter_metadata={"source": "hr"})
     assert [hit.text for hit in filtered] == ["Works at Acme."]
 

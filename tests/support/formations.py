@@ -13,10 +13,25 @@ from tests.support.vectors import WordVectors
 
 
 def open_formation(
-    url: str, clock: TestClock, formation_id: str = "f", *, chat_model: ChatModel | None = None, **settings: Any
+    url: str,
+    clock: TestClock,
+    formation_id: str = "f",
+    *,
+    chat_model: ChatModel | None = None,
+    extraction_model: ChatModel | None = None,
+    extraction: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> Formation:
     """A formation with vectors of words, on the database at ``url``."""
     provider = "postgres" if url.startswith("postgresql") else "sqlite"
-    memory = {"persistent": {"provider": provider, "connection_string": url, "pool_size": 8}}
+    persistent = {"provider": provider, "connection_string": url, "pool_size": 8}
+    memory = {"persistent": persistent, "extraction": extraction or {}}
     checked = FormationSettings.model_validate({"id": formation_id, "memory": memory} | settings)
-    return Formation.open(checked, Path(), chat_model=chat_model, embedding_model=WordVectors(), clock=clock)
+    return Formation.open(
+        checked,
+        Path(),
+        chat_model=chat_model,
+        embedding_model=WordVectors(),
+        extraction_model=extraction_model,
+        clock=clock,
+    )

@@ -16,6 +16,7 @@ from muxi.core.models.providers.quote import QuoteModel
 from muxi.ids import UserId
 from muxi.settings import FormationSettings, MemorySettings, PersistentSettings
 from tests.support.extraction import bury
+from tests.support.packing import pack
 from tests.support.vectors import WordVectors
 
 
@@ -55,4 +56,5 @@ async def full_user(formation: Formation, name: str) -> UserId:
     formation.sessions.clear_buffer(first, "assistant")
     formation.agents.set_default(first, "assistant")
     formation.proofs.start_verification(mail, (f"{name}-phone", "telegram"))
+    pack(formation, first)
     return first

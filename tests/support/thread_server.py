@@ -19,10 +19,10 @@ from typing import Any, Self
 import httpx
 import uvicorn
 
+from muxi.core.access.built_in import Keys
 from muxi.core.formation import Formation
 from muxi.core.models.base import ChatModel
 from muxi.server.app import create_app
-from muxi.server.keys import Keys
 from muxi.server.run import listening_socket, server_config
 from muxi.settings import FormationSettings
 from tests.support.vectors import WordVectors

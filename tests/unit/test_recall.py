@@ -446,7 +446,7 @@ def test_nbytes() -> None:
     long, one = "word " * 1_000, np.ones(384, np.float32)
     said = [memory(i, long, vector=one, window=one, metadata={"x": ["y" * 1_000]}) for i in range(100)]
     index.put(said)
-    least = 100 * (2 * 384 * 4 + len(long) + 1_000)
+    least = 100 * (2 * 384 + len(long) + 1_000)
     assert empty + least < index.nbytes < 2 * least
 
 

@@ -5,19 +5,27 @@ Both answer in the shapes of the HTTP interface, so `--json` prints the same whe
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from muxi.cli.options import Who
+
+if TYPE_CHECKING:
+    from muxi.cli.access_doors import DoorAccess
 
 Shape = dict[str, Any]
 #: How a value goes to its path.
 Op = Literal["set", "add", "remove"]
 #: Of an export: one JSON document, or JSON Lines.
 Format = Literal["json", "jsonl"]
+#: Told of an import's step, how much is done, and of how much.
+Step = Callable[[str, int, int], None]
+#: Told each conflict of an import.
+Report = Callable[[Shape], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +65,36 @@ class UserAccess(Protocol):
     def delete_data(self, who: Who, before: datetime | None) -> Shape:
         """``muxi_user_id``, ``counts``, ``before``, ``receipt``, ``deleted_at``."""
 
+    def import_file(self, file: Path, dry_run: bool, progress: Step, report: Report | None) -> Shape:
+        """Links what a file says: ``groups``, ``linked``, ``users_made``, ``unchanged``, ``conflicts`` ..."""
+
     def expire(self) -> Shape:
         """Erases visitors whose token has ended: ``erased``, how many."""
 
 
 class ProofAccess(Protocol):
-    """Proofs by one-time codes."""
+    """Codes, link tokens, ID tokens, and visitors who sign in."""
 
     def start(self, user: Who, identifier: Who | None) -> Shape:
         """``code``, ``expires_at``, ``identifier``."""
 
     def confirm(self, code: str, identifier: Who | None, merge: bool) -> Shape:
         """The user, as `Access.show`."""
+
+    def create_token(self, identifier: Who, expires_in: timedelta | None) -> Shape:
+        """A link token: ``token``, ``expires_at``."""
+
+    def redeem_token(self, token: str, user: Who, merge: bool) -> Shape:
+        """Links a link token's identifier. The user, as `Access.show`."""
+
+    def associate_id_token(self, id_token: str, user: Who | None, merge: bool) -> Shape:
+        """Links an OpenID Connect identity. The user, as `Access.show`."""
+
+    def visit(self, expires_in: timedelta | None) -> Shape:
+        """A new visitor: ``muxi_user_id``, ``token``, ``expires_at``."""
+
+    def sign_in(self, token: str, identifier: Who, verified: bool) -> Shape:
+        """A visitor turns out to be somebody. The user, as `Access.show`."""
 
 
 class ContextAccess(Protocol):
@@ -111,13 +137,15 @@ class Access(Protocol):
         users: users as things.
         context: what is known of a user, by path.
         extraction: finding what users say about themselves.
-        proofs: proofs by one-time codes.
+        doors: who may do what: keys, roles, tokens, sessions.
+        proofs: codes, link tokens, ID tokens, and visitors who sign in.
     """
 
     where: str
     users: UserAccess
     context: ContextAccess
     extraction: ExtractionAccess
+    doors: DoorAccess
     proofs: ProofAccess
 
     def resolve(self, who: Who) -> Shape:
@@ -155,8 +183,8 @@ class Access(Protocol):
     ) -> Shape:
         """Stores a memory and returns it."""
 
-    def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:
-        """``hits``, each a ``memory`` and its ``score``, the best first."""
+    def search(self, who: Who, query: str, limit: int, agent: str | None, *, explain: bool = False) -> Shape:
+        """``hits``, each a ``memory`` and its ``score``, the best first; with ``features`` and ``adds`` if asked."""
 
     def memories(self, who: Who, limit: int, cursor: str | None) -> Shape:
         """``memories``, newest first, and ``next_cursor``."""

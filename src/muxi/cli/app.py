@@ -15,13 +15,18 @@ from muxi.cli import (
     db,
     demo,
     extraction,
+    import_memories,
     imports,
+    keys,
     memories,
     merges,
     output,
     people,
     privacy,
     serve,
+    sessions,
+    tokens,
+    user_tokens,
     users,
     verify,
 )
@@ -45,6 +50,8 @@ users.app.command()(privacy.restore)
 users.app.command()(privacy.erase)
 users.app.command("delete-data")(privacy.delete_data)
 users.app.command()(privacy.expire)
+users.app.command()(tokens.anonymous)
+users.app.command("sign-in")(tokens.sign_in)
 users.app.command("import")(imports.import_users)
 users.app.command()(merges.merge)
 users.app.command()(merges.split)
@@ -52,10 +59,17 @@ users.app.command()(merges.merges)
 app.add_typer(users.app, name="users")
 app.command()(users.link)
 app.command()(users.unlink)
+verify.app.command("id-token")(tokens.id_token)
 app.add_typer(verify.app, name="verify")
+app.add_typer(tokens.app, name="link-tokens")
 app.add_typer(memories.app, name="memories")
 app.add_typer(context.app, name="context")
+app.add_typer(import_memories.app, name="import")
 app.add_typer(extraction.app, name="extraction")
+app.add_typer(keys.app, name="keys")
+app.add_typer(keys.roles_app, name="roles")
+app.add_typer(user_tokens.app, name="tokens")
+app.add_typer(sessions.app, name="sessions")
 app.command()(audit.audit)
 app.add_typer(db.app, name="db")
 

@@ -11,7 +11,9 @@ from typing import Any, Self
 
 from muxi.cli import shapes
 from muxi.cli.access import Asked, ContextAccess, ExtractionAccess, ProofAccess, Shape, UserAccess
+from muxi.cli.access_doors import DoorAccess
 from muxi.cli.embedded_context import EmbeddedContext
+from muxi.cli.embedded_doors import EmbeddedDoors
 from muxi.cli.embedded_extraction import EmbeddedExtraction
 from muxi.cli.embedded_users import ACTOR, EmbeddedProofs, EmbeddedUsers
 from muxi.cli.options import Who
@@ -36,6 +38,7 @@ class Embedded:
         self.users: UserAccess = EmbeddedUsers(formation)
         self.context: ContextAccess = EmbeddedContext(formation)
         self.proofs: ProofAccess = EmbeddedProofs(formation)
+        self.doors: DoorAccess = EmbeddedDoors(formation)
         self.where = where
         self._loop = asyncio.Runner()
         self.extraction: ExtractionAccess = EmbeddedExtraction(formation, self._loop)
@@ -88,8 +91,9 @@ class Embedded:
         stored = self._formation.memories.add(user.id, [draft])
         return shapes.memory(stored[0])
 
-    def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:
-        hits = self._loop.run(search(self._formation, query, user=who, agent_id=agent, long_term=True, limit=limit))
+    def search(self, who: Who, query: str, limit: int, agent: str | None, *, explain: bool = False) -> Shape:
+        asked = search(self._formation, query, user=who, agent_id=agent, long_term=True, limit=limit, explain=explain)
+        hits = self._loop.run(asked)
         return {"hits": [shapes.hit(hit) for hit in hits]}
 
     def memories(self, who: Who, limit: int, cursor: str | None) -> Shape:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from muxi.cli import shapes
-from muxi.cli.access import Format, Shape
+from muxi.cli.access import Format, Report, Shape, Step
 from muxi.cli.options import Who
 from muxi.core.formation import Formation
+from muxi.core.identity.link_tokens import DEFAULT_LIFETIME
+from muxi.core.identity.types import User
 
 #: Who does it, in the audit.
 ACTOR = "command line"
@@ -46,6 +50,11 @@ class EmbeddedUsers:
     def delete_data(self, who: Who, before: datetime | None) -> Shape:
         return shapes.deleted(self._formation.deletion.delete_data(who, before, actor=ACTOR))
 
+    def import_file(self, file: Path, dry_run: bool, progress: Step, report: Report | None) -> Shape:
+        tell = None if report is None else lambda conflict: report(asdict(conflict))
+        bulk = self._formation.bulk
+        return asdict(bulk.import_file(file, dry_run=dry_run, progress=progress, report=tell, actor=ACTOR))
+
     def expire(self) -> Shape:
         return {"erased": self._formation.anonymous.expire_anonymous()}
 
@@ -60,5 +69,25 @@ class EmbeddedProofs:
         return shapes.started(self._formation.proofs.start_verification(user, identifier, actor=ACTOR))
 
     def confirm(self, code: str, identifier: Who | None, merge: bool) -> Shape:
-        user = self._formation.proofs.confirm_verification(code, identifier, merge=merge, actor=ACTOR)
+        return self._whole(self._formation.proofs.confirm_verification(code, identifier, merge=merge, actor=ACTOR))
+
+    def create_token(self, identifier: Who, expires_in: timedelta | None) -> Shape:
+        lifetime = DEFAULT_LIFETIME if expires_in is None else expires_in
+        tokens = self._formation.link_tokens
+        return shapes.link_token(tokens.create_link_token(identifier, expires_in=lifetime, actor=ACTOR))
+
+    def redeem_token(self, token: str, user: Who, merge: bool) -> Shape:
+        return self._whole(self._formation.link_tokens.redeem_link_token(token, user, merge=merge, actor=ACTOR))
+
+    def associate_id_token(self, id_token: str, user: Who | None, merge: bool) -> Shape:
+        return self._whole(self._formation.id_tokens.associate_id_token(id_token, user, merge=merge, actor=ACTOR))
+
+    def visit(self, expires_in: timedelta | None) -> Shape:
+        anonymous = self._formation.anonymous
+        return shapes.anonymous_user(anonymous.resolve_anonymous(expires_in=expires_in, actor=ACTOR))
+
+    def sign_in(self, token: str, identifier: Who, verified: bool) -> Shape:
+        return self._whole(self._formation.anonymous.sign_in(token, identifier, verified=verified, actor=ACTOR))
+
+    def _whole(self, user: User) -> Shape:
         return shapes.user(user, self._formation.identities.identifiers(user.id))

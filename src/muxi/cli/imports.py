@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict
-from importlib import import_module
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import Annotated, TextIO
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from muxi.cli import output
-from muxi.cli.access import Shape
+from muxi.cli.access import Report, Shape, Step
 from muxi.cli.options import Json
-from muxi.cli.place import Place, placed_in_store
+from muxi.cli.place import Place, placed
 
-if TYPE_CHECKING:
-    from muxi.core.identity.bulk_types import BulkResult, Conflict
-
+#: The first is one of an import through a server only.
+STEPS = ("sending", "checking", "linking")
 #: How many conflicts are shown as a table; a file holds them all.
 SHOWN = 50
 
 
-@placed_in_store
+@placed
 def import_users(
     place: Place,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="users.csv or users.jsonl")],
@@ -42,42 +39,31 @@ def import_users(
 
     A wrong line changes nothing. What belongs to somebody else is reported, and the rest is linked.
     """
-    with closing(place.formation()) as formation, _conflict_file(conflicts) as report, _bar() as progress:
-        result = formation.bulk.import_file(
-            file,
-            dry_run=dry_run,
-            progress=_teller(progress),
-            report=report,
-            actor=import_module("muxi.cli.embedded").ACTOR,
-        )
+    with place.open() as access, _conflict_file(conflicts) as report, progress_bar() as progress:
+        result = access.users.import_file(file, dry_run, _teller(progress), report)
     if json:
-        output.as_json(bulk_result(result))
+        output.as_json(result)
     else:
         _show(result)
 
 
-def bulk_result(result: BulkResult) -> Shape:
-    """What came of many groups, in the shape of the HTTP interface."""
-    return asdict(result)
-
-
-def _show(result: BulkResult) -> None:
-    if result.resumed_after:
-        output.note(f"The first {result.resumed_after} lines were imported before.")
-    if result.conflicts:
-        rows = ((one.place, one.code, one.message) for one in result.conflicts[:SHOWN])
+def _show(result: Shape) -> None:
+    if result["resumed_after"]:
+        output.note(f"The first {result['resumed_after']} lines were imported before.")
+    if result["conflicts"]:
+        rows = ((one["place"], one["code"], one["message"]) for one in result["conflicts"][:SHOWN])
         output.table(("line", "code", "what is wrong"), rows, empty="", title="Not linked")
-    if result.conflict_count > SHOWN:
-        output.note(f"And {result.conflict_count - SHOWN} more: --conflicts FILE writes them all.")
-    would = "Would link" if result.dry_run else "Linked"
+    if result["conflict_count"] > SHOWN:
+        output.note(f"And {result['conflict_count'] - SHOWN} more: --conflicts FILE writes them all.")
+    would = "Would link" if result["dry_run"] else "Linked"
     output.done(
-        f"{would} {result.linked} identifiers; {result.users_made} users made, {result.unchanged} identifiers "
-        f"unchanged, {result.conflict_count} conflicts."
+        f"{would} {result['linked']} identifiers; {result['users_made']} users made, {result['unchanged']} identifiers "
+        f"unchanged, {result['conflict_count']} conflicts."
     )
 
 
 @contextmanager
-def _conflict_file(path: Path | None) -> Iterator[Callable[[Conflict], None] | None]:
+def _conflict_file(path: Path | None) -> Iterator[Report | None]:
     with ExitStack() as open_files:
         if path is None:
             yield None
@@ -89,16 +75,17 @@ def _conflict_file(path: Path | None) -> Iterator[Callable[[Conflict], None] | N
         yield lambda conflict: _write(written, conflict)
 
 
-def _write(file: TextIO, conflict: Conflict) -> None:
-    file.write(json_text.dumps(asdict(conflict), ensure_ascii=False) + "\n")
+def _write(file: TextIO, conflict: Shape) -> None:
+    file.write(json_text.dumps(conflict, ensure_ascii=False) + "\n")
 
 
-def _teller(progress: Progress) -> Callable[[str, int, int], None]:
-    tasks = {step: progress.add_task(step, total=None, visible=False) for step in ("checking", "linking")}
+def _teller(progress: Progress) -> Step:
+    tasks = {step: progress.add_task(step, total=None, visible=False) for step in STEPS}
     return lambda step, done, total: progress.update(tasks[step], completed=done, total=total, visible=True)
 
 
-def _bar() -> Progress:
+def progress_bar() -> Progress:
+    """How far an import is."""
     # On the other stream: the result can be piped.
     return Progress(
         TextColumn("{task.description}"),
@@ -108,4 +95,5 @@ def _bar() -> Progress:
         TimeRemainingColumn(),
         console=output.notes,
         transient=True,
+        disable=not output.notes.is_terminal,
     )

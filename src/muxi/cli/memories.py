@@ -15,6 +15,10 @@ from muxi.cli.users import day
 
 app = typer.Typer(help="What is remembered of a user.", no_args_is_help=True)
 
+#: Characters of the longest bar, and what adds too little to be shown.
+BAR = 24
+LEAST_SHOWN = 0.005
+
 Limit = Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=200)]
 
 
@@ -54,14 +58,18 @@ def search(
     who: As,
     limit: Limit = 10,
     agent: Annotated[str | None, typer.Option(help="Only what was said to this agent.", show_default=False)] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show why each was found.")] = False,
     type: Type = None,
     json: Json = False,
 ) -> None:
     """What is remembered about something, the best first."""
     with place.open() as access:
-        found = access.search(identifier(who, type), query, limit, agent)
+        found = access.search(identifier(who, type), query, limit, agent, explain=explain)
     if json:
         output.as_json(found)
+    elif explain and found["hits"]:
+        for hit in found["hits"]:
+            _explained(hit)
     else:
         rows = ((f"{one['score']:.2f}", *_row(one["memory"])) for one in found["hits"])
         output.table(("score", "text", "channel", "said", "memory"), rows, empty="Nothing is remembered of that.")
@@ -113,6 +121,24 @@ def memory_table(memories: list[Shape], title: str | None = None) -> None:
     output.table(
         ("text", "channel", "said", "memory"), map(_row, memories), empty="Nothing is remembered.", title=title
     )
+
+
+def _explained(hit: Shape) -> None:
+    """A hit, and its features: those that count most first, each with a bar of what it adds."""
+    adds: dict[str, float] = hit["adds"]
+    longest = max(map(abs, adds.values()))
+    rows = (
+        (name, f"{hit['features'][name]:.2f}", f"{added:+.2f}", _bar(added / longest if longest else 0.0))
+        for name, added in sorted(adds.items(), key=lambda one: -abs(one[1]))
+        if abs(added) >= LEAST_SHOWN
+    )
+    output.done(f"{hit['score']:.2f}  {hit['memory']['text']}")
+    output.table(("feature", "value", "adds", ""), rows, empty="Nothing speaks for it.")
+
+
+def _bar(share: float) -> str:
+    """Of its length at most: filled for what is added, light for what is taken away."""
+    return ("\u2588" if share > 0 else "\u2591") * round(abs(share) * BAR)
 
 
 def _row(memory: Shape) -> tuple[str, str, str, str]:

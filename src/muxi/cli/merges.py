@@ -83,11 +83,10 @@ def merges(
 
 def _holdings_table(preview: Shape) -> None:
     held = preview["holdings"]
-    rows = (
-        (user, *(held[user][name] for name in ("identifiers", "sessions", "messages", "memories"))) for user in held
-    )
+    columns = ("identifiers", "sessions", "messages", "memories", "facts")
+    rows = ((user, *(held[user][name] for name in columns)) for user in held)
     output.table(
-        ("user", "identifiers", "sessions", "messages", "memories"),
+        ("user", *columns),
         rows,
         empty="Nobody.",
         title=f"All would be {preview['survivor']}; nothing was changed.",

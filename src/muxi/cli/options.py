@@ -45,7 +45,7 @@ Url = Annotated[
     str | None,
     typer.Option(
         "--url",
-        help="A running server, with the key of MUXI_CLIENT_KEY or MUXI_ADMIN_KEY; MUXI_URL if not told.",
+        help="A running server, with the key of MUXI_API_KEY, MUXI_CLIENT_KEY or MUXI_ADMIN_KEY; MUXI_URL if not told.",
         show_default=False,
         rich_help_panel=_SERVER,
     ),

@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from muxi.cli.access import Asked, ContextAccess, ExtractionAccess, ProofAccess, Shape, UserAccess
+from muxi.cli.access_doors import DoorAccess
 from muxi.cli.options import Who
 from muxi.cli.remote_context import RemoteContext
+from muxi.cli.remote_doors import RemoteDoors
 from muxi.cli.remote_extraction import RemoteExtraction
 from muxi.cli.remote_users import RemoteProofs, RemoteUsers
 from muxi.cli.values import shape
@@ -31,6 +33,7 @@ class Remote:
         self.context: ContextAccess = RemoteContext(self._client)
         self.extraction: ExtractionAccess = RemoteExtraction(self._client)
         self.proofs: ProofAccess = RemoteProofs(self._client)
+        self.doors: DoorAccess = RemoteDoors(self._client)
         self.where = f"the server at {re.sub('//[^/]*@', '//', url)}"  # without a password
 
     def resolve(self, who: Who) -> Shape:
@@ -70,8 +73,8 @@ class Remote:
         stored = self._client.add_memory(text, who, metadata=metadata, importance=importance, expires_in=expires_in)
         return shape(stored)
 
-    def search(self, who: Who, query: str, limit: int, agent: str | None) -> Shape:
-        return {"hits": [shape(hit) for hit in self._client.search_memory(query, who, limit, agent)]}
+    def search(self, who: Who, query: str, limit: int, agent: str | None, *, explain: bool = False) -> Shape:
+        return {"hits": [shape(hit) for hit in self._client.search_memory(query, who, limit, agent, explain=explain)]}
 
     def memories(self, who: Who, limit: int, cursor: str | None) -> Shape:
         page = self._client.list_memories(who, limit, cursor)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
-from muxi.cli.access import Format, Shape
+from muxi.cli.access import Format, Report, Shape, Step
 from muxi.cli.options import Who
 from muxi.cli.values import shape
 from muxi.client.sync import FormationClient
@@ -45,6 +46,10 @@ class RemoteUsers:
     def delete_data(self, who: Who, before: datetime | None) -> Shape:
         return shape(self._users.delete_data(who, before))
 
+    def import_file(self, file: Path, dry_run: bool, progress: Step, report: Report | None) -> Shape:
+        tell = None if report is None else lambda conflict: report(shape(conflict))
+        return shape(self._users.import_file(file, dry_run, progress=progress, report=tell))
+
     def expire(self) -> Shape:
         return {"erased": self._users.expire_anonymous()}
 
@@ -60,3 +65,18 @@ class RemoteProofs:
 
     def confirm(self, code: str, identifier: Who | None, merge: bool) -> Shape:
         return shape(self._proofs.confirm_verification(code, identifier, merge))
+
+    def create_token(self, identifier: Who, expires_in: timedelta | None) -> Shape:
+        return shape(self._proofs.create_link_token(identifier, expires_in))
+
+    def redeem_token(self, token: str, user: Who, merge: bool) -> Shape:
+        return shape(self._proofs.redeem_link_token(token, user, merge))
+
+    def associate_id_token(self, id_token: str, user: Who | None, merge: bool) -> Shape:
+        return shape(self._proofs.associate_id_token(id_token, user, merge))
+
+    def visit(self, expires_in: timedelta | None) -> Shape:
+        return shape(self._proofs.resolve_anonymous(expires_in))
+
+    def sign_in(self, token: str, identifier: Who, verified: bool) -> Shape:
+        return shape(self._proofs.sign_in(token, identifier, verified))

@@ -11,7 +11,9 @@ from muxi.core.audit.service import Verdict
 from muxi.core.audit.types import Record
 from muxi.core.chat.types import Reply
 from muxi.core.identity.types import (
+    AnonymousUser,
     LinkedIdentifier,
+    LinkToken,
     Merge,
     MergePreview,
     Started,
@@ -22,6 +24,7 @@ from muxi.core.identity.types import (
 from muxi.core.memory.extraction.work import Failure, Status
 from muxi.core.memory.facts import Fact
 from muxi.core.memory.types import Hit, Memory
+from muxi.core.memory.weights import adds
 from muxi.core.privacy.types import Deleted, Erased, Restored
 
 Shape = dict[str, Any]
@@ -46,7 +49,13 @@ def memory(one: Memory) -> Shape:
 
 def hit(one: Hit) -> Shape:
     """A found memory and its score."""
-    return {"memory": memory(one.memory), "score": one.score}
+    told = None if one.features is None else dict(one.features)
+    return {
+        "memory": memory(one.memory),
+        "score": one.score,
+        "features": told,
+        "adds": None if told is None else adds(told),
+    }
 
 
 def fact(one: Fact) -> Shape:
@@ -138,6 +147,16 @@ def restored(one: Restored) -> Shape:
 def started(one: Started) -> Shape:
     """A one-time code."""
     return {"code": one.code, "expires_at": one.expires_at.isoformat(), "identifier": one.identifier}
+
+
+def link_token(one: LinkToken) -> Shape:
+    """A signed token of an identifier."""
+    return {"token": one.token, "expires_at": one.expires_at.isoformat()}
+
+
+def anonymous_user(one: AnonymousUser) -> Shape:
+    """A visitor."""
+    return {"muxi_user_id": one.user_id, "token": one.token, "expires_at": one.expires_at.isoformat()}
 
 
 def merge(one: Merge) -> Shape:

@@ -13,6 +13,7 @@ from muxi.client.connection import Connection
 from muxi.client.context import AsyncContext
 from muxi.client.extraction import AsyncExtraction
 from muxi.client.identifiers import IdentifierInput
+from muxi.client.keys import AsyncKeys, AsyncRoles
 from muxi.client.paging import every_awaited
 from muxi.client.proofs import AsyncProofs
 from muxi.client.replies import (
@@ -30,6 +31,7 @@ from muxi.client.replies import (
 )
 from muxi.client.requests import MemoryDraft
 from muxi.client.streams import AsyncReplyStream
+from muxi.client.tokens import AsyncSessions, AsyncTokens
 from muxi.client.users import AsyncUsers
 from muxi.client.wire import AsyncWire
 
@@ -47,12 +49,20 @@ class AsyncFormationClient:
         client_key: str | None = None,
         admin_key: str | None = None,
         timeout: float = 30,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
     ) -> None:
-        self._wire = AsyncWire(Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ))
+        connection = Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ, api_key, token)
+        self._wire = AsyncWire(connection)
         self.users = AsyncUsers(self._wire)
         self.context = AsyncContext(self._wire)
         self.extraction = AsyncExtraction(self._wire)
         self.proofs = AsyncProofs(self._wire)
+        self.keys = AsyncKeys(self._wire)
+        self.roles = AsyncRoles(self._wire)
+        self.tokens = AsyncTokens(self._wire)
+        self.sessions = AsyncSessions(self._wire)
 
     async def chat(
         self,
@@ -208,9 +218,10 @@ class AsyncFormationClient:
         agent: str | None = None,
         filter_metadata: Mapping[str, Any] | None = None,
         scope: str = "long_term",
+        explain: bool = False,
     ) -> list[Hit]:
         """What is remembered of a user about something, the best first."""
-        return await self._wire.call(requests.search(query, user_id, limit, agent, filter_metadata, scope))
+        return await self._wire.call(requests.search(query, user_id, limit, agent, filter_metadata, scope, explain))
 
     async def delete_memory(self, memory_id: str, user_id: IdentifierInput) -> None:
         """Forgets one memory."""

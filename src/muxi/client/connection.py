@@ -46,16 +46,23 @@ class Connection:
         admin_key: str | None,
         timeout: float,
         environ: Mapping[str, str],
+        api_key: str | None = None,
+        token: str | None = None,
     ) -> Connection:
         """Fills what is not told from the environment. A key that is told stands alone: none is taken from there.
 
         Raises:
-            SettingsError: the address is none, the time-out is not a number above 0, or a key cannot be one.
+            SettingsError: the address is none, the time-out is not a number above 0, a key cannot be one, or several
+                kinds of them are told.
         """
-        if client_key is None and admin_key is None:
-            client_key, admin_key = environ.get("MUXI_CLIENT_KEY"), environ.get("MUXI_ADMIN_KEY")
+        if client_key is None and admin_key is None and api_key is None and token is None:
+            api_key = environ.get("MUXI_API_KEY") or None
+            if api_key is None:
+                client_key, admin_key = environ.get("MUXI_CLIENT_KEY"), environ.get("MUXI_ADMIN_KEY")
+        if len([one for one in (client_key or admin_key, api_key, token) if one is not None]) > 1:
+            raise SettingsError("Tell an api_key, a token, or the keys of the settings: one of them.")
         address = _address(url or environ.get("MUXI_URL") or DEFAULT_URL)
-        return cls(address, formation_id, _seconds(timeout), _key_header(client_key, admin_key))
+        return cls(address, formation_id, _seconds(timeout), _key_header(client_key, admin_key, api_key, token))
 
     @property
     def shown(self) -> str:
@@ -113,7 +120,13 @@ def _address(url: str) -> str:
     return str(parsed).rstrip("/")
 
 
-def _key_header(client_key: str | None, admin_key: str | None) -> dict[str, str]:
+def _key_header(
+    client_key: str | None, admin_key: str | None, api_key: str | None, token: str | None
+) -> dict[str, str]:
+    if token:
+        return {"Authorization": f"Bearer {_key(token, 'token')}"}
+    if api_key:
+        return {"X-API-Key": _key(api_key, "api_key")}
     # The admin key may do all that the client key may.
     if admin_key:
         return {"X-Muxi-Admin-Key": _key(admin_key, "admin_key")}

@@ -44,8 +44,9 @@ def resolve_anonymous(expires_in: timedelta | None = None) -> Request[AnonymousU
     return Request("POST", "/v1/users/anonymous", user_reading.anonymous_user, body, idempotent=False)
 
 
-def sign_in(token: str, identifier: IdentifierInput) -> Request[User]:
-    return _once("/v1/users/sign-in", {"token": _text(token, "token"), **as_json(identifier)})
+def sign_in(token: str, identifier: IdentifierInput, verified: bool = False) -> Request[User]:
+    body = {"token": _text(token, "token"), **as_json(identifier)} | ({"verified": True} if verified else {})
+    return _once("/v1/users/sign-in", body)
 
 
 def _once(path: str, body: dict[str, Any], user_id: IdentifierInput | None = None) -> Request[User]:

@@ -80,14 +80,21 @@ class Proofs:
         """A new visitor; ``(token, "anonymous")`` is their identifier until they sign in or it ends."""
         return self._wire.call(requests.resolve_anonymous(expires_in))
 
-    def sign_in(self, token: str, identifier: IdentifierInput) -> User:
+    def sign_in(self, token: str, identifier: IdentifierInput, verified: bool = False) -> User:
         """A visitor turns out to be somebody: what they said goes along, and the token ends.
 
         Args:
             token: of `resolve_anonymous`.
             identifier: who it is, as the application has made sure; nobody yet: the visitor gets it.
+            verified: you know that it is theirs: it counts as proven, and whoever has it is joined. Only with the
+                admin key.
+
+        Raises:
+            UserNotFoundError: the token is unknown, used or ended.
+            UnprovenIdentifierError: another user has the identifier without having proven it.
+            PermissionDeniedError: ``verified`` without the admin key.
         """
-        return self._wire.call(requests.sign_in(token, identifier))
+        return self._wire.call(requests.sign_in(token, identifier, verified))
 
 
 class AsyncProofs:
@@ -124,6 +131,6 @@ class AsyncProofs:
         """A new visitor."""
         return await self._wire.call(requests.resolve_anonymous(expires_in))
 
-    async def sign_in(self, token: str, identifier: IdentifierInput) -> User:
+    async def sign_in(self, token: str, identifier: IdentifierInput, verified: bool = False) -> User:
         """A visitor turns out to be somebody."""
-        return await self._wire.call(requests.sign_in(token, identifier))
+        return await self._wire.call(requests.sign_in(token, identifier, verified))

@@ -60,7 +60,7 @@ def usage(body: Json) -> Usage:
 
 
 def hit(body: Json) -> Hit:
-    return Hit(memory(body["memory"]), body["score"])
+    return Hit(memory(body["memory"]), body["score"], body.get("features"), body.get("adds"))
 
 
 def hits(body: Json) -> list[Hit]:
@@ -146,7 +146,7 @@ def record_page(body: Json) -> Page[Record]:
 
 
 def session_page(body: Json) -> Page[Session]:
-    return page(body, "sessions", _session)
+    return page(body, "sessions", session)
 
 
 def message_page(body: Json) -> Page[Message]:
@@ -164,7 +164,7 @@ def page(body: Json, name: str, read: Callable[[Json], T]) -> Page[T]:
 
 
 def holdings(body: Json) -> Holdings:
-    return Holdings(body["identifiers"], body["sessions"], body["messages"], body["memories"])
+    return Holdings(body["identifiers"], body["sessions"], body["messages"], body["memories"], body["facts"])
 
 
 def _record(body: Json) -> Record:
@@ -179,7 +179,7 @@ def _record(body: Json) -> Record:
     )
 
 
-def _session(body: Json) -> Session:
+def session(body: Json) -> Session:
     return Session(
         session_id=body["session_id"],
         name=body["name"],
@@ -187,6 +187,8 @@ def _session(body: Json) -> Session:
         started_at=moment(body["started_at"]),
         last_at=moment(body["last_at"]),
         messages=body["messages"],
+        metadata=body.get("metadata") or {},
+        ends_at=moment(body["ends_at"]) if body.get("ends_at") else None,
     )
 
 

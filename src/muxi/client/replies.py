@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -51,10 +51,19 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A found memory. A higher score is a better match; scores compare within one search only."""
+    """A found memory. A higher score is a better match; scores compare within one search only.
+
+    Attributes:
+        memory: what was found.
+        score: the sum of ``adds``.
+        features: what speaks for it, by name, if ``explain`` asked for it.
+        adds: what each feature adds to the score.
+    """
 
     memory: Memory
     score: float
+    features: Mapping[str, float] | None = None
+    adds: Mapping[str, float] | None = None
 
     @property
     def text(self) -> str:
@@ -161,12 +170,13 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What a user has, counted."""
+    """What a user has, counted: of facts those that hold."""
 
     identifiers: int
     sessions: int
     messages: int
     memories: int
+    facts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +241,8 @@ class Session:
         started_at: when its first message came.
         last_at: when its latest message came.
         messages: how many there are.
+        metadata: the application's own, of one that was opened by itself.
+        ends_at: when it ended, or will end if nothing more is said; ``None``: never.
     """
 
     session_id: str
@@ -239,6 +251,8 @@ class Session:
     started_at: datetime
     last_at: datetime
     messages: int
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

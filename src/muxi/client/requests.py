@@ -184,8 +184,10 @@ def search(
     agent: str | None = None,
     filter_metadata: Mapping[str, Any] | None = None,
     scope: str = "long_term",
+    explain: bool = False,
 ) -> Request[list[Hit]]:
-    body = {"query": query, "limit": limit, "scope": scope, **given(agent=agent, filter_metadata=filter_metadata)}
+    narrowed = given(agent=agent, filter_metadata=filter_metadata, explain=explain or None)
+    body = {"query": query, "limit": limit, "scope": scope, **narrowed}
     return Request("POST", "/v1/memories/search", reading.hits, body, headers=as_headers(user_id))
 
 

@@ -13,6 +13,7 @@ from muxi.client.connection import Connection
 from muxi.client.context import Context
 from muxi.client.extraction import Extraction
 from muxi.client.identifiers import IdentifierInput
+from muxi.client.keys import Keys, Roles
 from muxi.client.paging import every
 from muxi.client.proofs import Proofs
 from muxi.client.replies import (
@@ -30,6 +31,7 @@ from muxi.client.replies import (
 )
 from muxi.client.requests import MemoryDraft
 from muxi.client.streams import ReplyStream
+from muxi.client.tokens import Sessions, Tokens
 from muxi.client.users import Users
 from muxi.client.wire import Wire
 
@@ -47,11 +49,15 @@ class FormationClient:
         client_key: opens the formation; ``MUXI_CLIENT_KEY`` if no key is told.
         admin_key: used instead of the client key where there is one; ``MUXI_ADMIN_KEY`` if no key is told.
         timeout: seconds to wait for an answer, and within a stream for its next part.
+        api_key: a key that was made (`keys.create`); ``MUXI_API_KEY`` if no key is told, before the other two.
+        token: of a user (`tokens.create`), or of an identity provider that the server trusts.
 
     Attributes:
         users: users as things: list, show, disable, erase, export, restore, link many.
         context: what is known of a user by path: read, as it was too, changed, and how it came to be.
         extraction: finding what users say about themselves: how it stands, what failed, and each user's choice.
+        keys, roles: who may do what.
+        tokens, sessions: users who come in by themselves, and conversations that are opened and ended.
         proofs: that an identifier is a user's own: codes, link tokens, ID tokens, signing in.
 
     Raises:
@@ -65,12 +71,20 @@ class FormationClient:
         client_key: str | None = None,
         admin_key: str | None = None,
         timeout: float = 30,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
     ) -> None:
-        self._wire = Wire(Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ))
+        connection = Connection.of(url, formation_id, client_key, admin_key, timeout, os.environ, api_key, token)
+        self._wire = Wire(connection)
         self.users = Users(self._wire)
         self.context = Context(self._wire)
         self.extraction = Extraction(self._wire)
         self.proofs = Proofs(self._wire)
+        self.keys = Keys(self._wire)
+        self.roles = Roles(self._wire)
+        self.tokens = Tokens(self._wire)
+        self.sessions = Sessions(self._wire)
 
     def chat(
         self,
@@ -315,6 +329,7 @@ class FormationClient:
         agent: str | None = None,
         filter_metadata: Mapping[str, Any] | None = None,
         scope: str = "long_term",
+        explain: bool = False,
     ) -> list[Hit]:
         """What is remembered of a user about something, the best first; nothing for a user nobody knows.
 
@@ -325,8 +340,9 @@ class FormationClient:
             agent: only what was said to this agent.
             filter_metadata: only memories whose metadata has all of these.
             scope: ``"long_term"`` is everything remembered, ``"buffer"`` the recent messages of each session.
+            explain: give each hit its ``features``, and what they add to its score.
         """
-        return self._wire.call(requests.search(query, user_id, limit, agent, filter_metadata, scope))
+        return self._wire.call(requests.search(query, user_id, limit, agent, filter_metadata, scope, explain))
 
     def delete_memory(self, memory_id: str, user_id: IdentifierInput) -> None:
         """Forgets one memory.

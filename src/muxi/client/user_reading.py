@@ -82,8 +82,9 @@ def bulk_result(body: Json) -> BulkResult:
         users_made=body["users_made"],
         unchanged=body["unchanged"],
         conflict_count=body["conflict_count"],
-        conflicts=tuple(_conflict(one) for one in body["conflicts"]),
+        conflicts=tuple(conflict(one) for one in body["conflicts"]),
         dry_run=body["dry_run"],
+        resumed_after=body.get("resumed_after", 0),
     )
 
 
@@ -99,7 +100,7 @@ def anonymous_user(body: Json) -> AnonymousUser:
     return AnonymousUser(body["muxi_user_id"], body["token"], moment(body["expires_at"]))
 
 
-def _conflict(body: Json) -> Conflict:
+def conflict(body: Json) -> Conflict:
     return Conflict(body["place"], body["code"], body["message"], tuple(body["identifiers"]), tuple(body["owners"]))
 
 

@@ -99,7 +99,7 @@ class Conflict:
     """A group of which nothing was linked.
 
     Attributes:
-        place: which group, from 1.
+        place: which group, from 1; of a file its line.
         code: of the error that linking it alone would raise, such as ``identifier_conflict``.
         message: what is wrong, in words.
         identifiers: those that clash, as they are shown; a secret is masked.
@@ -125,6 +125,7 @@ class BulkResult:
         conflict_count: groups of which nothing was linked.
         conflicts: those.
         dry_run: whether nothing was changed, and this only says what would be.
+        resumed_after: lines of the file that an import which was broken off had done before.
     """
 
     groups: int
@@ -134,6 +135,7 @@ class BulkResult:
     conflict_count: int
     conflicts: tuple[Conflict, ...]
     dry_run: bool
+    resumed_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)

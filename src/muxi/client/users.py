@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from muxi.client import imports
 from muxi.client import user_requests as requests
 from muxi.client.identifiers import IdentifierInput
 from muxi.client.paging import every, every_awaited
 from muxi.client.replies import Page
 from muxi.client.requests import owner
 from muxi.client.streams import lines, lines_awaited
-from muxi.client.user_replies import BulkResult, Deleted, Erased, Restored, UserDetails, UserSummary
+from muxi.client.user_replies import BulkResult, Conflict, Deleted, Erased, Restored, UserDetails, UserSummary
 from muxi.client.user_requests import Group
 from muxi.client.wire import AsyncWire, Wire
 from muxi.ids import is_id
@@ -126,6 +128,39 @@ class Users:
         """
         return self._wire.call(requests.associate_many(groups, dry_run))
 
+    def import_file(
+        self,
+        path: str | Path,
+        dry_run: bool = False,
+        *,
+        progress: imports.Progress | None = None,
+        report: Callable[[Conflict], None] | None = None,
+    ) -> BulkResult:
+        """Links what a CSV or JSON Lines file says, of any number of users. Every line is checked first.
+
+        Broken off and called again with the same file, it goes on after the last chunk that was linked.
+
+        Args:
+            path: to a ``.csv`` file with the columns ``user,identifier,type``, or to a ``.jsonl`` or ``.ndjson`` file.
+            dry_run: change nothing, and say what would be.
+            progress: told the step (``sending`` and ``checking``, in bytes, then ``linking``, in lines), how much is
+                done, and of how much.
+            report: told each conflict, even those that the result has no room for.
+
+        Raises:
+            InvalidImportError: it is no such file, is empty, or some lines cannot be read: ``details["lines"]`` lists
+                the first, and nothing was changed.
+            ConflictError: somebody else imports the same file at this moment.
+            ServerUnreachableError: the connection broke. Call it again.
+            PermissionDeniedError: this is not the admin key.
+        """
+        follower = imports.Follower(self._wire.connection, progress, report)
+        with imports.opened(path) as file:
+            request = imports.import_file(path, file, dry_run, progress)
+            for line in lines(self._wire.opened, request, self._wire.connection):
+                follower.take(line)
+        return follower.end()
+
     def _id(self, user_id: IdentifierInput) -> str:
         # By its id: an identifier in a path would be in every log on the way.
         known = isinstance(user_id, str) and is_id(user_id, "usr")
@@ -191,6 +226,22 @@ class AsyncUsers:
     ) -> BulkResult:
         """Links the identifiers of up to 1,000 users. A group that conflicts is reported, and the rest is linked."""
         return await self._wire.call(requests.associate_many(groups, dry_run))
+
+    async def import_file(
+        self,
+        path: str | Path,
+        dry_run: bool = False,
+        *,
+        progress: imports.Progress | None = None,
+        report: Callable[[Conflict], None] | None = None,
+    ) -> BulkResult:
+        """Links what a CSV or JSON Lines file says, of any number of users. Every line is checked first."""
+        follower = imports.Follower(self._wire.connection, progress, report)
+        with imports.opened(path) as file:
+            request = imports.import_file(path, file, dry_run, progress)
+            async for line in lines_awaited(self._wire.opened, request, self._wire.connection):
+                follower.take(line)
+        return follower.end()
 
     async def _id(self, user_id: IdentifierInput) -> str:
         known = isinstance(user_id, str) and is_id(user_id, "usr")

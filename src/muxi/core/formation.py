@@ -17,15 +17,17 @@ from muxi.core.audit.service import Audit
 from muxi.core.chat.commands import Commands
 from muxi.core.chat.store import ExchangeStore
 from muxi.core.clock import Clock, utc_now
+from muxi.core.doors import Access, lifetimes, open_access, providers
 from muxi.core.identity.anonymous import AnonymousUsers
 from muxi.core.identity.bulk import Bulk
-from muxi.core.identity.id_tokens import IdTokens, Provider
+from muxi.core.identity.id_tokens import IdTokens
 from muxi.core.identity.kinds import DEFAULT_REFUSED, IdentifierKind, Kinds
 from muxi.core.identity.link_tokens import LinkTokens
 from muxi.core.identity.merging import Merges
 from muxi.core.identity.proofs import Proofs
 from muxi.core.identity.service import Identities
 from muxi.core.identity.users import Users
+from muxi.core.imports.store import ImportStore
 from muxi.core.memory.buffer import BufferMemory
 from muxi.core.memory.context import Context, Schema
 from muxi.core.memory.edits import Edits
@@ -48,7 +50,13 @@ from muxi.core.privacy.types import Erased
 from muxi.core.reading_behind import reading_behind
 from muxi.core.sessions.service import Sessions
 from muxi.ids import UserId
-from muxi.settings import FormationSettings, IdentitySettings, MemorySettings, ModelSettings, RetentionSettings
+from muxi.settings import (
+    FormationSettings,
+    IdentitySettings,
+    MemorySettings,
+    ModelSettings,
+    RetentionSettings,
+)
 from muxi.storage.open import Storage, open_storage
 
 if TYPE_CHECKING:
@@ -84,6 +92,7 @@ class Formation:
         proofs: one-time codes.
         link_tokens: signed tokens of one identifier.
         id_tokens: accounts at identity providers.
+        access: who may do what: keys, tokens of users, roles.
         anonymous: visitors who are nobody yet.
         bulk: links many users' identifiers at once.
         audit: what was changed about who is who.
@@ -97,6 +106,7 @@ class Formation:
         keep: what may be kept of a text.
         prompt_tokens: of a whole prompt.
         exchanges: stores whole turns.
+        imports: stores what comes from elsewhere, once.
         buffer: how much of a session goes into the prompt.
         chat_model: answers for agents without a model of their own.
         commands: what people can say to link channels; ``None`` if they cannot.
@@ -114,6 +124,7 @@ class Formation:
     proofs: Proofs
     link_tokens: LinkTokens
     id_tokens: IdTokens
+    access: Access
     anonymous: AnonymousUsers
     bulk: Bulk
     audit: Audit
@@ -127,6 +138,7 @@ class Formation:
     keep: Keep
     prompt_tokens: int
     exchanges: ExchangeStore
+    imports: ImportStore
     buffer: BufferMemory
     chat_model: ChatModel
     commands: Commands | None
@@ -164,12 +176,18 @@ class Formation:
             SettingsError: a type of identifiers, or the telephone region, cannot be.
         """
         kinds = _kinds(settings.identity, identifier_kinds)
-        storage = open_storage(settings.database(data_dir), pool_size=settings.memory.persistent.pool_size)
+        mongodb = settings.memory.memobase
+        storage = open_storage(
+            settings.database(data_dir),
+            pool_size=settings.memory.persistent.pool_size,
+            mongodb_uri=mongodb.mongodb_uri.get_secret_value() if mongodb.mongodb_uri else None,
+            mongodb_name=mongodb.database_name,
+        )
         with ExitStack() as if_it_fails:
             if_it_fails.callback(storage.close)
             storage.migrate()
             given = _Models(chat_model, embedding_model, extraction_model)
-            formation = cls._build(settings, storage, kinds, given, check_embeddings, clock)
+            formation = cls._build(settings, storage, kinds, given, check_embeddings, data_dir, clock)
             if_it_fails.pop_all()
         return formation
 
@@ -181,6 +199,7 @@ class Formation:
         kinds: Kinds,
         given: _Models,
         check_embeddings: bool,
+        data_dir: Path,
         clock: Clock,
     ) -> Formation:
         stores = storage.for_formation(settings.id, clock())
@@ -199,8 +218,15 @@ class Formation:
         )
         proofs = Proofs(stores.proofs, identities, stores.hash_key, clock)
         agents = Agents(stores.agents)
-        memories = Memories(stores.memory, embedding, clock, cache_bytes=settings.memory.cache_mb * MIB, keep=keep)
-        context = Context(stores.facts, clock, _schema(settings.memory))
+        memories = Memories(
+            stores.memory,
+            embedding,
+            clock,
+            cache_bytes=settings.memory.cache_mb * MIB,
+            keep=keep,
+            segments=stores.segments,
+        )
+        context = Context(stores.facts, clock, _schema(settings.memory), keep)
         extraction, profiles = reading_behind(
             settings.memory, stores, context, memories, _extraction_model(settings, given, embedding), clock
         )
@@ -220,15 +246,18 @@ class Formation:
             merges=Merges(stores.merges, identities, clock),
             users=Users(stores.users, stores.merges, identities, clock),
             privacy=privacy,
-            deletion=Deletion(stores.retention, identities, clock, memories.cache.forget, scrub),
-            sweeper=_sweeper(settings.memory.retention, stores.retention, anonymous, clock, scrub),
+            deletion=Deletion(stores.retention, identities, clock, _deleted_of(memories), scrub),
+            sweeper=_sweeper(
+                settings.memory.retention, stores.retention, anonymous, clock, scrub, memories.embedder.wake
+            ),
             proofs=proofs,
             link_tokens=LinkTokens(stores.proofs, identities, stores.hash_key, settings.id, clock),
-            id_tokens=IdTokens(_providers(settings.identity), stores.proofs, identities, clock),
+            id_tokens=IdTokens(providers(settings.identity.oidc), stores.proofs, identities, clock),
+            access=open_access(settings, stores, identities, data_dir, clock),
             anonymous=anonymous,
             bulk=Bulk(stores.bulk, identities, clock),
             audit=Audit(stores.audit),
-            sessions=Sessions(stores.sessions, clock),
+            sessions=Sessions(stores.sessions, clock, lifetimes(settings.access)),
             agents=agents,
             memories=memories,
             edits=Edits(stores.edits, memories.embedder, clock, keep),
@@ -238,6 +267,7 @@ class Formation:
             keep=keep,
             prompt_tokens=settings.chat.prompt_tokens,
             exchanges=stores.exchanges,
+            imports=stores.imports,
             buffer=BufferMemory(settings.memory.buffer.max_size, settings.memory.buffer.multiplier, embedding),
             chat_model=chat,
             commands=Commands(identities, proofs) if settings.chat.commands else None,
@@ -271,6 +301,7 @@ class Formation:
 
     def close(self) -> None:
         """Closes every part, the last built first. What waits to be embedded waits in the store."""
+        self.access.close()
         self.sweeper.close()
         self.extraction.close()
         self.memories.embedder.close()
@@ -280,13 +311,6 @@ class Formation:
 def _kinds(settings: IdentitySettings, custom: Sequence[IdentifierKind]) -> Kinds:
     refused = DEFAULT_REFUSED if settings.refused_values is None else settings.refused_values
     return Kinds(custom, refused, settings.phone_region, settings.limits)
-
-
-def _providers(settings: IdentitySettings) -> list[Provider]:
-    return [
-        Provider(one.issuer, one.audience, one.algorithms, jwks_url=one.jwks_url, jwks=one.jwks)
-        for one in settings.oidc
-    ]
 
 
 def _erase_later(privacy: Privacy, scrub: Scrub) -> Callable[..., Erased]:
@@ -301,12 +325,17 @@ def _erase_later(privacy: Privacy, scrub: Scrub) -> Callable[..., Erased]:
 
 
 def _sweeper(
-    settings: RetentionSettings, store: RetentionStore, anonymous: AnonymousUsers, clock: Clock, scrub: Scrub
+    settings: RetentionSettings,
+    store: RetentionStore,
+    anonymous: AnonymousUsers,
+    clock: Clock,
+    scrub: Scrub,
+    on_swept: Callable[[], None],
 ) -> Sweeper:
     days = {kind: getattr(settings, kind) for kind in ("messages", "memories", "facts")}
     ages = Ages(**{kind: timedelta(days=kept) if kept else None for kind, kept in days.items()})
     interval = timedelta(seconds=settings.interval)
-    return Sweeper(store, ages, anonymous.expire_anonymous, clock, scrub, interval=interval)
+    return Sweeper(store, ages, anonymous.expire_anonymous, clock, scrub, on_swept, interval=interval)
 
 
 def _schema(settings: MemorySettings) -> Schema | None:
@@ -323,6 +352,16 @@ def _restored(memories: Memories, extraction: Extraction) -> Callable[[], None]:
         extraction.start()
 
     return restored
+
+
+def _deleted_of(memories: Memories) -> Callable[[Sequence[UserId]], None]:
+    """Some of users' memories are gone, and with them the windows that held their words: these are made anew."""
+
+    def deleted(users: Sequence[UserId]) -> None:
+        memories.cache.forget(users)
+        memories.embedder.wake()
+
+    return deleted
 
 
 def _forget_in(agents: Agents, memories: Memories, profiles: Profiles) -> Callable[[Sequence[UserId]], None]:

@@ -12,6 +12,7 @@ from typing import Any
 from platformdirs import user_data_path
 
 from muxi.core.agents.types import Agent
+from muxi.core.authentication import Authentication
 from muxi.core.chat import reply as recipe
 from muxi.core.chat.search import add_to_buffer, search
 from muxi.core.chat.types import Piece, Reply, Turn
@@ -43,10 +44,10 @@ from muxi.core.privacy.types import Deleted, Erased, Restored, UserExport
 from muxi.core.threads import in_thread
 from muxi.errors import SettingsError
 from muxi.ids import MessageId
-from muxi.settings import FormationSettings
+from muxi.settings import FormationSettings, MemobaseSettings
 
 
-class Orchestrator(UserMemory):
+class Orchestrator(UserMemory, Authentication):
     """Agents that know each user on every channel.
 
     Alone it works as it is: one SQLite file in the user's data directory, local embeddings, and an honest
@@ -54,7 +55,8 @@ class Orchestrator(UserMemory):
 
     Args:
         buffer_memory: how much of a session goes into the prompt, and what embeds texts.
-        memobase: gets the formation's store, and embeds texts if ``buffer_memory`` does not.
+        memobase: gets the formation's store, or says where on MongoDB memories and contexts are kept; embeds texts
+            if ``buffer_memory`` does not.
         chat_model: answers for agents without a model of their own; `QuoteModel` if not told.
         auto_extract_user_info: what users say about themselves goes into their context by itself; as set
             (``memory.extraction.enabled``, which is on) if not told.
@@ -85,7 +87,7 @@ class Orchestrator(UserMemory):
     ) -> None:
         self._owned = formation is None
         self.formation = formation or Formation.open(
-            _with_extraction(settings or FormationSettings(), auto_extract_user_info),
+            _with_mongodb(_with_extraction(settings or FormationSettings(), auto_extract_user_info), memobase),
             Path(data_dir) if data_dir else user_data_path("muxi"),
             chat_model=chat_model,
             embedding_model=_one_model(buffer_memory, memobase),
@@ -342,9 +344,9 @@ class Orchestrator(UserMemory):
         """A visitor with a token. As `muxi.core.identity.anonymous.AnonymousUsers.resolve_anonymous`."""
         return self.formation.anonymous.resolve_anonymous(expires_in=expires_in)
 
-    def sign_in(self, token: str, identifier: IdentifierInput) -> User:
+    def sign_in(self, token: str, identifier: IdentifierInput, verified: bool = False) -> User:
         """Makes a visitor somebody. As `muxi.core.identity.anonymous.AnonymousUsers.sign_in`."""
-        return self.formation.anonymous.sign_in(token, identifier)
+        return self.formation.anonymous.sign_in(token, identifier, verified=verified)
 
     def close(self) -> None:
         """Closes the formation, unless it was handed in open."""
@@ -366,6 +368,17 @@ def _with_extraction(settings: FormationSettings, enabled: bool | None) -> Forma
     extraction = settings.memory.extraction.model_copy(update={"enabled": enabled})
     memory = settings.memory.model_copy(update={"extraction": extraction})
     return settings.model_copy(update={"memory": memory})
+
+
+def _with_mongodb(settings: FormationSettings, memobase: Memobase | None) -> FormationSettings:
+    if memobase is None or memobase.mongodb_uri is None:
+        return settings
+    told = {"mongodb_uri": memobase.mongodb_uri, "database_name": memobase.database_name}
+    try:
+        made = MemobaseSettings.model_validate(told)
+    except ValueError as error:
+        raise SettingsError("database_name is 1 to 63 letters, digits, dashes and underscores.") from error
+    return settings.model_copy(update={"memory": settings.memory.model_copy(update={"memobase": made})})
 
 
 def _one_model(buffer_memory: BufferMemory | None, memobase: Memobase | None) -> EmbeddingModel | None:

@@ -47,6 +47,7 @@ def reading_behind(
         clock,
         model=model,
         interval=timedelta(seconds=settings.synopsis_interval),
+        calls_per_day=told.calls_per_day,
         on_stale=lambda: extraction.wake(),
     )
 

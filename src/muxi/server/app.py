@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 
+from muxi.core.access.built_in import Keys
 from muxi.core.formation import Formation
 from muxi.core.threads import in_thread
 from muxi.errors import MuxiError
@@ -21,7 +23,6 @@ from muxi.server import problems
 from muxi.server.caller import Served
 from muxi.server.description import describe
 from muxi.server.door import Door
-from muxi.server.keys import Keys
 from muxi.server.limits import BodyLimit
 from muxi.server.routes import (
     audit,
@@ -30,11 +31,14 @@ from muxi.server.routes import (
     extraction,
     health,
     identifiers,
+    keys,
     memories,
     merges,
     privacy,
     proofs,
+    roles,
     sessions,
+    tokens,
     users,
 )
 from muxi.server.schemas.base import Problem
@@ -51,6 +55,9 @@ OF_A_FORMATION = (
     context.router,
     extraction.router,
     audit.router,
+    keys.router,
+    tokens.router,
+    roles.router,
 )
 _FAILURES: dict[int | str, dict[str, Any]] = {
     "default": {"model": Problem, "description": "A problem document (application/problem+json)."}
@@ -66,13 +73,13 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 
 
-def create_app(formations: Mapping[str, Formation], own: str, keys: Mapping[str, Keys]) -> FastAPI:
+def create_app(formations: Mapping[str, Formation], own: str, built_in: Mapping[str, Keys]) -> FastAPI:
     """The application that serves some formations.
 
     Args:
         formations: by id, open; they are closed when the application ends.
         own: the id of the one at ``/v1``; each is at ``/api/{formation_id}/v1``.
-        keys: of each formation, by its id.
+        built_in: the two keys of each formation, by its id.
     """
 
     @asynccontextmanager
@@ -96,7 +103,9 @@ def create_app(formations: Mapping[str, Formation], own: str, keys: Mapping[str,
         responses=_FAILURES,
         telemetry=_NO_TELEMETRY,
     )
-    app.state.served = Served(dict(formations), dict(keys), own)
+    for id, formation in formations.items():
+        formation.access.keys.built_in = partial(built_in.__getitem__, id)
+    app.state.served = Served(dict(formations), own)
     app.add_exception_handler(MuxiError, problems.of_muxi)
     app.add_exception_handler(RequestValidationError, problems.of_validation)
     app.add_exception_handler(HTTPException, problems.of_http)

@@ -1,32 +1,42 @@
-"""Who calls, and for whom."""
+"""Who calls, for whom, and what they may do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from functools import cache
+from typing import Any
 
+import structlog
 from fastapi import Depends
 from starlette.requests import Request
 
+from muxi.core.access import policy
 from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput
+from muxi.core.threads import in_thread
 from muxi.errors import (
     AuthenticationError,
+    ConflictError,
     FormationNotFoundError,
     InvalidIdentifierError,
     InvalidInputError,
+    MuxiError,
+    NotFoundError,
     PermissionDeniedError,
+    UserNotFoundError,
 )
-from muxi.server.keys import Keys
+from muxi.ids import UserId
+from muxi.server import credentials
+from muxi.server.authentication import Entered, enter
+from muxi.server.credentials import MISSING, Sent
 from muxi.server.schemas.identifiers import IdentifierIn, core_form
 
-CLIENT_KEY = "X-Muxi-Client-Key"
-ADMIN_KEY = "X-Muxi-Admin-Key"
-USER = "X-Muxi-User-Id"
-USER_TYPE = "X-Muxi-User-Id-Type"
-REQUEST_KEY = "Idempotency-Key"
 LONGEST_REQUEST_KEY = 255
+#: Instead of a permission, for a route that any right key or token opens.
+ANY = ""
+
+log = structlog.get_logger("muxi.server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,67 +45,80 @@ class Served:
 
     Attributes:
         formations: by id.
-        keys: of each of them.
         own: the id of the one at ``/v1``.
     """
 
     formations: Mapping[str, Formation]
-    keys: Mapping[str, Keys]
     own: str
 
-    def enter(self, formation_id: str, client_key: str | None, admin_key: str | None) -> tuple[Formation, bool]:
-        """The formation that the caller's key opens, and whether as an admin.
+    def formation(self, request: Request) -> Formation:
+        """The formation that the address names.
 
         Raises:
-            AuthenticationError: no key, or not one of this formation.
-            FormationNotFoundError: the key is right somewhere, but there is no such formation here.
+            FormationNotFoundError: there is no such formation here.
         """
-        roles = {id: keys.role(client_key, admin_key) for id, keys in self.keys.items()}
-        if not any(roles.values()):
-            raise AuthenticationError("The key is missing or wrong. Send X-Muxi-Client-Key or X-Muxi-Admin-Key.")
-        if formation_id not in self.formations:
+        formation_id: str = request.path_params.get("formation_id", self.own)
+        found = self.formations.get(formation_id)
+        if found is None:
             raise FormationNotFoundError(f"This server has no formation {formation_id[:64]!r}.")
-        if roles[formation_id] is None:
-            raise AuthenticationError(f"This key is not one of the formation {formation_id!r}.")
-        return self.formations[formation_id], roles[formation_id] == "admin"
+        return found
+
+    async def enter(self, request: Request, sent: Sent) -> tuple[Formation, Entered]:
+        """The formation, and who has come in.
+
+        Raises:
+            AuthenticationError: no key or token, or not one of this formation.
+            FormationNotFoundError: there is no such formation here; told only to whom another one is open.
+        """
+        try:
+            formation = self.formation(request)
+        except FormationNotFoundError:
+            for other in self.formations.values():
+                if await _entered(other, sent):
+                    raise
+            raise AuthenticationError(MISSING) from None
+        found = await _entered(formation, sent)
+        if found is None:
+            formation.access.denials.unknown()
+            raise AuthenticationError(MISSING)
+        return formation, found
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An application with a right key, acting for a user.
+    """Somebody with a right key or token, acting for a user.
 
     Attributes:
-        formation: the one that its key opens.
-        admin: whether it called with the admin key.
-        header_user: the user it acts for, as the headers name them.
+        formation: the one that is open to them.
+        actor: who it is, for the audit.
+        permissions: what they may do.
+        bound: the only user they may act for; ``None``: any.
+        header_user: the user they act for, as the headers name them.
         request_key: names the request, if it may be repeated.
     """
 
     formation: Formation
-    admin: bool
+    actor: str
+    permissions: frozenset[str]
+    bound: UserId | None
     header_user: IdentifierInput | None
     request_key: str | None
 
-    @property
-    def actor(self) -> str:
-        """Who does it, for the audit."""
-        return "admin key" if self.admin else "client key"
+    def may(self, permission: str) -> bool:
+        """Whether they may do something, where a route does more for some than for others."""
+        return permission in self.permissions
 
-    def require_admin(self) -> None:
-        """For what joins or watches people.
-
-        Raises:
-            PermissionDeniedError: it did not call with the admin key.
-        """
-        if not self.admin:
-            raise PermissionDeniedError("This needs the admin key. Send X-Muxi-Admin-Key.")
+    def require(self, permission: str) -> None:
+        """As `muxi.core.access.policy.require`."""
+        policy.require(self.permissions, permission)
 
     def user(self, body_user: IdentifierIn | None = None) -> IdentifierInput:
-        """The user the caller acts for, named by the headers or by the body.
+        """The user the caller acts for: named by the headers or by the body, or the one that the key is of.
 
         Raises:
             InvalidIdentifierError: by neither.
             InvalidInputError: by both, and differently.
+            UserNotFoundError: the key is another user's, or there is no such user: the same answer.
         """
         named = self.user_if_named(body_user)
         if named is None:
@@ -103,42 +126,103 @@ class Caller:
         return named
 
     def user_if_named(self, body_user: IdentifierIn | None) -> IdentifierInput | None:
-        """As `user`, but ``None`` if neither names anybody."""
+        """As `user`, but ``None`` if nobody is named, and the key is nobody's own."""
         named = None if body_user is None else core_form(body_user)
         if named is None or self.header_user is None:
-            return self.header_user if named is None else named
-        written = self.formation.identities.normal_form
-        one, other = written(named), written(self.header_user)
-        if (one.type, one.value) != (other.type, other.value):
-            raise InvalidInputError("X-Muxi-User-Id and user_id in the body name different users. Send one of them.")
+            named = self.header_user if named is None else named
+        else:
+            self._check_same(named, self.header_user)
+        if self.bound is None:
+            return named
+        return self.bound if named is None else self.own(named)
+
+    def own(self, named: IdentifierInput) -> IdentifierInput:
+        """A user whom the address or a body names, if the caller may act for them.
+
+        Raises:
+            UserNotFoundError: they may not, or there is no such user: the same answer.
+        """
+        if self.bound is not None and self._found(named) != self.bound:
+            raise UserNotFoundError
         return named
 
+    async def refused(self, permission: str) -> None:
+        """Records that they asked for what they may not do. That it cannot be written changes no answer."""
+        try:
+            await in_thread(self.formation.access.denials.denied, self.actor, permission, self.bound)
+        except MuxiError as error:
+            log.warning("a refusal could not be recorded", code=error.code)
 
-async def caller(request: Request) -> Caller:
-    """Who calls: the dependency of every route that needs a key.
+    def _found(self, named: IdentifierInput) -> UserId | None:
+        try:
+            found = self.formation.identities.find(named)
+        except (NotFoundError, ConflictError, PermissionDeniedError):
+            return None
+        return found.id if found else None
 
-    It reads the headers itself, which takes a quarter of the time of having the framework declare and check each;
-    `muxi.server.description` tells the OpenAPI document about them.
+    def _check_same(self, named: IdentifierInput, in_header: IdentifierInput) -> None:
+        written = self.formation.identities.normal_form
+        one, other = written(named), written(in_header)
+        if (one.type, one.value) != (other.type, other.value):
+            raise InvalidInputError("X-Muxi-User-Id and user_id in the body name different users. Send one of them.")
+
+
+def requires(permission: str) -> Any:
+    """The dependency of a route: who calls, if they may do this. Every route of a formation has exactly one.
+
+    ::
+
+        async def list_memories(caller: Annotated[Caller, requires("memories:read")]) -> ...
+
+    Args:
+        permission: one of `muxi.core.access.policy.PERMISSIONS`, or `ANY`.
     """
+    return Depends(_entrance(permission))
+
+
+def permission_of(route: Any) -> str | None:
+    """What a route requires; ``None``: it asks for no key."""
+    for dependency in route.dependant.dependencies:
+        if dependency.call in _REQUIRED:
+            return _REQUIRED[dependency.call]
+    return None
+
+
+_REQUIRED: dict[Callable[..., Any], str] = {}
+
+
+@cache
+def _entrance(permission: str) -> Callable[[Request], Awaitable[Caller]]:
+    async def entrance(request: Request) -> Caller:
+        caller = await _caller(request)
+        if permission:
+            caller.require(permission)
+        return caller
+
+    _REQUIRED[entrance] = permission
+    return entrance
+
+
+async def _caller(request: Request) -> Caller:
+    """Who calls. It reads the headers itself, which takes a quarter of the time of having the framework declare and
+    check each; `muxi.server.description` tells the OpenAPI document about them."""
     served: Served = request.app.state.served
-    sent = request.headers
-    formation, admin = served.enter(
-        request.path_params.get("formation_id", served.own), sent.get(CLIENT_KEY), sent.get(ADMIN_KEY)
-    )
-    request.state.admin = admin
-    return Caller(
-        formation, admin, _header_user(sent.get(USER), sent.get(USER_TYPE)), _request_key(sent.get(REQUEST_KEY))
-    )
-
-
-def admin(caller: Annotated[Caller, Depends(caller)]) -> Caller:
-    """Who calls, and is an admin: the dependency of every route that needs the admin key."""
-    caller.require_admin()
+    sent = credentials.read(request)
+    formation, found = await served.enter(request, sent)
+    user, request_key = _header_user(sent.user, sent.user_type), _request_key(sent.request_key)
+    caller = Caller(formation, found.actor, found.permissions, found.bound, user, request_key)
+    request.state.admin = caller.may("identities:merge")
+    request.state.refused = caller.refused
     return caller
 
 
-Calling = Annotated[Caller, Depends(caller)]
-AdminCalling = Annotated[Caller, Depends(admin)]
+async def _entered(formation: Formation, sent: Sent) -> Entered | None:
+    for header, credential in sent.credentials:
+        try:
+            return await enter(formation, header, credential)
+        except AuthenticationError:
+            continue
+    return None
 
 
 def _header_user(value: str | None, type: str | None) -> IdentifierInput | None:

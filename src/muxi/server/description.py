@@ -6,15 +6,34 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from muxi.server.caller import ADMIN_KEY, CLIENT_KEY, REQUEST_KEY, USER, USER_TYPE
+from muxi.core.access.policy import DEVELOPER, ROLES
+from muxi.server.caller import ANY
+from muxi.server.credentials import ADMIN_KEY, API_KEY, CLIENT_KEY, REQUEST_KEY, USER, USER_TYPE
+from muxi.server.requirements import required
 
 SCHEMES = {
-    "ClientKey": {"type": "apiKey", "in": "header", "name": CLIENT_KEY, "description": "Opens the formation."},
+    "ClientKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": CLIENT_KEY,
+        "description": "The client key of the settings: everything but administration.",
+    },
     "AdminKey": {
         "type": "apiKey",
         "in": "header",
         "name": ADMIN_KEY,
-        "description": "Opens the formation, administration included.",
+        "description": "The admin key of the settings: everything.",
+    },
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": API_KEY,
+        "description": "A key that was made: what its role and scopes allow, for the user that it is bound to, or any.",
+    },
+    "Bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key, or a token of a user: that user's own matters.",
     },
 }
 HEADERS = {
@@ -22,34 +41,19 @@ HEADERS = {
     USER_TYPE: "The type of that identifier.",
 }
 REPEATABLE = ("/v1/chat", "/v1/memories")
-FOR_ADMINS = frozenset(
-    {
-        "post /v1/users/merge",
-        "post /v1/users/split",
-        "get /v1/users",
-        "get /v1/users/{user_id}/details",
-        "post /v1/users/{user_id}/disable",
-        "post /v1/users/{user_id}/enable",
-        "delete /v1/users/{user_id}",
-        "post /v1/users/restore",
-        "post /v1/users/expire",
-        "post /v1/identifiers/bulk",
-        "get /v1/audit",
-        "get /v1/audit/verify",
-    }
-)
 
 
 def describe(app: FastAPI) -> None:
     """Completes the application's OpenAPI document, once its routes are there."""
     document = app.openapi()
     document["components"]["securitySchemes"] = SCHEMES
-    for path, operations in document["paths"].items():
-        if path.startswith("/v1/"):
-            for method, operation in operations.items():
-                admin_only = f"{method} {path}" in FOR_ADMINS
-                operation["security"] = [{name: []} for name in SCHEMES if name == "AdminKey" or not admin_only]
-                _add_headers(operation, repeatable=method == "post" and path in REPEATABLE)
+    for (method, path), permission in required(app).items():
+        operation = document["paths"].get(path, {}).get(method)
+        if operation is not None and permission is not None:
+            for_clients = permission == ANY or permission in ROLES[DEVELOPER].permissions
+            operation["security"] = [{name: []} for name in SCHEMES if name != "ClientKey" or for_clients]
+            operation["x-permission"] = permission
+            _add_headers(operation, repeatable=method == "post" and path in REPEATABLE)
 
 
 def _add_headers(operation: dict[str, Any], *, repeatable: bool) -> None:

@@ -11,8 +11,8 @@ from muxi.server import problems
 MAX_BODY_BYTES = 1024 * 1024
 #: A client that is still sending reads no answer, so what is too large is read to its end, and dropped: up to here.
 MAX_DROPPED_BYTES = 32 * 1024 * 1024
-#: Reads its body itself, to a limit of its own, once the key has been looked at.
-READS_ITSELF = "/v1/users/restore"
+#: Read their bodies themselves, to a limit of their own, once the key has been looked at.
+READ_THEMSELVES = ("/v1/users/restore", "/v1/identifiers/import")
 
 
 class BodyLimit:
@@ -24,7 +24,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         declared = _declared(scope) if scope["type"] == "http" else 0
-        if declared == 0 or scope["path"].endswith(READS_ITSELF):
+        if declared == 0 or scope["path"].endswith(READ_THEMSELVES):
             await self.app(scope, receive, send)
             return
         body = b"" if declared > MAX_DROPPED_BYTES else await self._read(receive)

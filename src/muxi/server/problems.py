@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from muxi.errors import AuthenticationError, InvalidInputError, MuxiError
+from muxi.errors import AuthenticationError, InvalidInputError, MuxiError, PermissionDeniedError
 
 MEDIA_TYPE = "application/problem+json"
 #: Members of a problem's details that only administrators see.
@@ -72,7 +72,7 @@ def answer(error: MuxiError, request: Request, headers: Mapping[str, str] | None
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         more["Retry-After"] = str(error.details.get("retry_after", RETRY_AFTER_S))
     if isinstance(error, AuthenticationError):
-        more["WWW-Authenticate"] = 'ApiKey header="X-Muxi-Client-Key"'
+        more["WWW-Authenticate"] = 'ApiKey header="X-API-Key", Bearer'
     body = json.dumps(document(error, request), default=str).encode()
     return Response(body, error.status, more, MEDIA_TYPE)
 
@@ -94,6 +94,9 @@ async def of_muxi(request: Request, exc: Exception) -> Response:
     if not isinstance(exc, MuxiError):
         raise TypeError("only MuxiError comes here") from exc
     report(exc, request)
+    refused = getattr(request.state, "refused", None)
+    if refused is not None and isinstance(exc, PermissionDeniedError) and "permission" in exc.details:
+        await refused(exc.details["permission"])
     return answer(exc, request)
 
 

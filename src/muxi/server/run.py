@@ -13,10 +13,11 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
+from muxi.core.access.built_in import Keys
 from muxi.core.formation import Formation
+from muxi.core.keys_file import open_keys
 from muxi.errors import MuxiError, SettingsError
 from muxi.server.app import create_app
-from muxi.server.keys import Keys, open_keys
 from muxi.server.logs import set_up_logs
 from muxi.settings import FormationSettings
 

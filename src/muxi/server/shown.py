@@ -30,7 +30,7 @@ def looked_up(caller: Caller, raw: IdentifierInput) -> UserOut:
     try:
         return whole(formation, formation.identities.get(raw))
     except UserDisabledError:
-        if not caller.admin:
+        if not caller.may("users:read"):
             raise
     summary = formation.users.show(raw).summary
     identifiers = [IdentifierOut.of(one) for one in summary.identifiers]

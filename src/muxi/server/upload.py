@@ -18,12 +18,15 @@ MAX_BYTES = 1024 * MIB
 
 
 @asynccontextmanager
-async def received(request: Request, *, whole: bool) -> AsyncIterator[IO[bytes]]:
+async def received(
+    request: Request, *, whole: bool, advice: str = "Export and restore in parts is not possible."
+) -> AsyncIterator[IO[bytes]]:
     """The body as a file without a name, at its beginning; in memory while it is small.
 
     Args:
         request: whose body has not been read.
         whole: whether the body will be read as one document.
+        advice: what to do about one that is too large, unless JSON Lines would do.
 
     Raises:
         MessageTooLargeError: it is over the limit.
@@ -32,8 +35,8 @@ async def received(request: Request, *, whole: bool) -> AsyncIterator[IO[bytes]]
     with tempfile.SpooledTemporaryFile(MIB) as file:
         async for piece in request.stream():
             if file.tell() + len(piece) > limit:
-                advice = "Send JSON Lines instead." if whole else "Export and restore in parts is not possible."
-                raise MessageTooLargeError(f"The request's body is over {limit:,} bytes. {advice}")
+                todo = "Send JSON Lines instead." if whole else advice
+                raise MessageTooLargeError(f"The request's body is over {limit:,} bytes. {todo}")
             file.write(piece)
         file.seek(0)
         yield file

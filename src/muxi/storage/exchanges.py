@@ -77,7 +77,7 @@ class SqlExchangeStore:
         if exchange.user_id is not None:
             # Raises, if it is the user. What the turn had read to answer is deleted, so its answer is not stored.
             move_version(self._memory, conn, self._formation_id, exchange.user_id, 0)
-        return SessionNotFoundError("This conversation was deleted at this moment. Nothing was stored; send it again.")
+        return SessionNotFoundError("This conversation was ended or deleted at this moment. Nothing was stored.")
 
     def _wait(self, conn: Any, exchange: Exchange) -> int | None:
         """The place of the first message among all that its user said, if somebody is to read it."""
@@ -87,7 +87,7 @@ class SqlExchangeStore:
             conn,
             formation_id=self._formation_id,
             user_id=exchange.user_id,
-            now=exchange.now,
+            now=exchange.waiting_since or exchange.now,
             tokens=exchange.waiting_tokens,
         )
         return place

@@ -129,6 +129,7 @@ class SqlExtractionStore:
                 raise UserNotFoundError("This user was merged or erased at this moment. Try again.")
             self._sql.opt_out(conn, **self._of(user_id), now=now)
             self._sql.drop_failures(conn, **self._of(user_id))
+            self._sql.drop_synopses(conn, **self._of(user_id))
 
     def opt_in(self, user_id: UserId) -> None:
         with self._database.transaction() as conn:

@@ -30,6 +30,9 @@ class SqlResults:
         heard_until: as stored.
     """
 
+    #: Facts and the watermark move together.
+    facts_until = 0
+
     def __init__(
         self,
         database: Database,

@@ -39,12 +39,12 @@ class SqlMemoryStore:
             return {owner: Version(version, floor) for owner, version, floor in rows}
 
     def since(self, owner: UserId | None, version: int) -> list[Memory]:
-        key = {"formation_id": self._formation_id, "version": version}
+        key: dict[str, Any] = {"formation_id": self._formation_id, "version": version}
+        query = self._sql.memories_since_without_user if owner is None else self._sql.memories_since
+        if owner is not None:
+            key["user_id"] = owner
         with self._database.connection() as conn:
-            if owner is None:
-                rows = self._sql.memories_since_without_user(conn, **key)
-            else:
-                rows = self._sql.memories_since(conn, **key, user_id=owner)
+            rows = self._database.read_bytes(conn, query.sql, key)
             return [read_memory(row, read_vector(row[16]), read_traits(row[17])) for row in rows]
 
     def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:
@@ -75,13 +75,13 @@ class SqlMemoryStore:
             if user_id is None:
                 if self._sql.memory_without_user_exists(conn, **key) is None:
                     return False
-                self._sql.move_memory_floor_without_user(conn, formation_id=self._formation_id)
+                move_floor(self._sql, conn, self._formation_id, None)
                 self._sql.forget_windows_with(conn, **key)
                 return bool(self._sql.delete_memory_without_user(conn, **key))
             owner = self._sql.owner_of_memory(conn, **key, user_id=user_id)
             if owner is None:
                 return False
-            self._sql.move_memory_floor(conn, formation_id=self._formation_id, user_id=owner)
+            move_floor(self._sql, conn, self._formation_id, owner)
             self._sql.forget_windows_with(conn, **key)
             return bool(self._sql.delete_memory(conn, **key, user_id=owner))
 
@@ -149,6 +149,7 @@ class SqlMemoryStore:
 
     def change_embedding_space(self, space: EmbeddingSpace) -> None:
         with self._database.transaction() as conn:
+            self._sql.forget_all_segments(conn, formation_id=self._formation_id)
             self._formations.change_embedding(
                 conn, formation_id=self._formation_id, model=space.model, dimension=space.dimension
             )
@@ -177,11 +178,15 @@ def move_version(sql: Any, conn: Any, formation_id: str, owner: UserId | None, c
 
 
 def move_floor(sql: Any, conn: Any, formation_id: str, owner: UserId | None) -> None:
-    """Has everybody read an owner's memories anew: something is deleted. Holds the owner's row as `move_version`."""
+    """Has everybody read an owner's memories anew: something is deleted, and with it all that was packed.
+
+    Holds the owner's row as `move_version`.
+    """
     if owner is None:
         sql.move_memory_floor_without_user(conn, formation_id=formation_id)
     else:
         sql.move_memory_floor(conn, formation_id=formation_id, user_id=owner)
+        sql.forget_segments(conn, formation_id=formation_id, user_id=owner)
 
 
 def insert_memory(

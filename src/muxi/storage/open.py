@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from muxi.core.access.key_store import KeyStore, RoleStore
+from muxi.core.access.token_store import TokenStore
 from muxi.core.agents.store import AgentStore
 from muxi.core.audit.store import AuditStore
 from muxi.core.chat.store import ExchangeStore
@@ -15,9 +18,11 @@ from muxi.core.identity.merge_store import MergeStore
 from muxi.core.identity.proof_store import ProofStore
 from muxi.core.identity.store import IdentityStore
 from muxi.core.identity.user_store import UserStore
+from muxi.core.imports.store import ImportStore
 from muxi.core.memory.edit_store import EditStore
 from muxi.core.memory.extraction.queue_store import ExtractionStore
 from muxi.core.memory.fact_store import FactStore
+from muxi.core.memory.segment_store import SegmentStore
 from muxi.core.memory.store import MemoryStore
 from muxi.core.memory.synopsis import SynopsisStore
 from muxi.core.privacy.retention_store import RetentionStore
@@ -25,6 +30,7 @@ from muxi.core.privacy.store import PrivacyStore
 from muxi.core.sessions.store import SessionStore
 from muxi.errors import StorageUnavailableError
 from muxi.storage.agents import SqlAgentStore
+from muxi.storage.api_keys import SqlKeyStore, SqlRoleStore
 from muxi.storage.audit import SqlAuditStore
 from muxi.storage.bulk import SqlBulkStore
 from muxi.storage.databases.base import Database
@@ -35,6 +41,7 @@ from muxi.storage.facts import SqlFactStore
 from muxi.storage.formations import enter_formation
 from muxi.storage.identity import SqlIdentityStore
 from muxi.storage.identity_postgres import PostgresIdentityStore
+from muxi.storage.imports import SqlImportStore
 from muxi.storage.memory import SqlMemoryStore
 from muxi.storage.memory_edits import SqlEditStore
 from muxi.storage.merges import SqlMergeStore
@@ -42,9 +49,14 @@ from muxi.storage.migrate import Migration, migrate, status
 from muxi.storage.privacy import SqlPrivacyStore
 from muxi.storage.proofs import SqlProofStore
 from muxi.storage.retention import SqlRetentionStore
+from muxi.storage.segments import SqlSegmentStore
 from muxi.storage.sessions import SqlSessionStore
 from muxi.storage.synopses import SqlSynopsisStore
+from muxi.storage.tokens import SqlTokenStore
 from muxi.storage.users import SqlUserStore
+
+if TYPE_CHECKING:
+    from muxi.storage.mongo.open import MongoBeside
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +74,31 @@ class FormationStores:
     audit: AuditStore
     sessions: SessionStore
     memory: MemoryStore
+    #: ``None``: memories are not packed, a first search takes longer.
+    segments: SegmentStore | None
     edits: EditStore
     facts: FactStore
     extraction: ExtractionStore
     synopses: SynopsisStore
     agents: AgentStore
     exchanges: ExchangeStore
+    imports: ImportStore
+    keys: KeyStore
+    roles: RoleStore
+    tokens: TokenStore
 
 
 class Storage:
-    """One database, shared by any number of formations."""
+    """One database, shared by any number of formations.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: where everything is kept,
+        beside: but for what a Memobase on MongoDB keeps.
+    """
+
+    def __init__(self, database: Database, beside: MongoBeside | None = None) -> None:
         self._database = database
+        self._beside = beside
 
     def for_formation(self, formation_id: str, now: datetime) -> FormationStores:
         """The formation's stores; the formation is made if it is new."""
@@ -83,7 +107,7 @@ class Storage:
         far = self.dialect == "postgres"
         identity_store = PostgresIdentityStore if far else SqlIdentityStore
         exchange_store = PostgresExchangeStore if far else SqlExchangeStore
-        return FormationStores(
+        stores = FormationStores(
             hash_key=hash_key,
             identity=identity_store(self._database, formation_id, hash_key),
             merges=SqlMergeStore(self._database, formation_id),
@@ -95,13 +119,19 @@ class Storage:
             audit=SqlAuditStore(self._database, formation_id),
             sessions=SqlSessionStore(self._database, formation_id),
             memory=SqlMemoryStore(self._database, formation_id),
+            segments=SqlSegmentStore(self._database, formation_id),
             edits=SqlEditStore(self._database, formation_id),
             facts=SqlFactStore(self._database, formation_id),
             extraction=SqlExtractionStore(self._database, formation_id),
             synopses=SqlSynopsisStore(self._database, formation_id),
             agents=SqlAgentStore(self._database, formation_id),
             exchanges=exchange_store(self._database, formation_id),
+            imports=SqlImportStore(self._database, formation_id),
+            keys=SqlKeyStore(self._database, formation_id),
+            roles=SqlRoleStore(self._database, formation_id),
+            tokens=SqlTokenStore(self._database, formation_id),
         )
+        return self._beside.stores(self._database, formation_id, stores) if self._beside else stores
 
     @property
     def dialect(self) -> str:
@@ -119,30 +149,51 @@ class Storage:
     def ping(self) -> None:
         """Raises `StorageError` if the database does not answer."""
         self._database.ping()
+        if self._beside:
+            self._beside.database.ping()
 
     def close(self) -> None:
         """Closes every connection."""
         self._database.close()
+        if self._beside:
+            self._beside.database.close()
 
 
-def open_storage(address: str | Path, *, pool_size: int = 20) -> Storage:
+def open_storage(
+    address: str | Path, *, pool_size: int = 20, mongodb_uri: str | None = None, mongodb_name: str | None = None
+) -> Storage:
     """Opens a database, without migrating it.
 
     Args:
         address: the path of a SQLite file (its folder is made), or a ``postgresql://`` connection string.
         pool_size: how many connections to Postgres are kept at most.
+        mongodb_uri: where what Memobase keeps goes, if not there, too.
+        mongodb_name: the database there; ``muxi`` if not told.
 
     Raises:
         StorageError: it cannot be opened.
-        SettingsError: the connection string cannot be read.
+        SettingsError: the connection string, or the address of MongoDB, cannot be read.
     """
+    if mongodb_uri:
+        # Loaded here only: who does not use MongoDB does not pay for its driver.
+        beside = import_module("muxi.storage.mongo.open").MongoBeside(mongodb_uri, mongodb_name)
+        try:
+            return Storage(_database(address, pool_size), beside)
+        except BaseException:
+            beside.database.close()
+            raise
+    return Storage(_database(address, pool_size))
+
+
+def _database(address: str | Path, pool_size: int) -> Database:
     if isinstance(address, str) and address.startswith(("postgresql://", "postgres://")):
         # Loaded here only: who uses SQLite does not pay for the Postgres driver.
         postgres = import_module("muxi.storage.databases.postgres")
-        return Storage(postgres.PostgresDatabase(address, pool_size=pool_size))
+        made: Database = postgres.PostgresDatabase(address, pool_size=pool_size)
+        return made
     path = Path(str(address).removeprefix("sqlite:///")).expanduser()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageUnavailableError(f"The folder {path.parent} cannot be made. Choose another one.") from error
-    return Storage(SqliteDatabase(path))
+    return SqliteDatabase(path)

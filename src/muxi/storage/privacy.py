@@ -19,6 +19,7 @@ from muxi.core.privacy.types import Erased
 from muxi.errors import ConflictError, InvalidImportError, StorageConflictError, UserNotFoundError
 from muxi.ids import UserId
 from muxi.storage import audit, queries
+from muxi.storage.access_watch import access_changed
 from muxi.storage.databases.base import Database
 from muxi.storage.links import links_changed
 
@@ -28,6 +29,7 @@ ERASED = (
     "messages",
     "memory_edits",
     "memories",
+    "memory_segments",
     "facts",
     "extractions",
     "extraction_failures",
@@ -35,6 +37,8 @@ ERASED = (
     "sessions",
     "agent_defaults",
     "verifications",
+    "api_keys",
+    "token_floors",
     "claims",
     "identifiers",
 )
@@ -70,6 +74,7 @@ class SqlPrivacyStore:
                 return None
             counts = self._delete(conn, user_id)
             links_changed(self._database, conn, self.formation_id)
+            access_changed(self._database, conn, self.formation_id)
             change = Change(USER_ERASED, user_id, {"users": list(users), "counts": counts})
             audit.append(self._database, conn, self.formation_id, [change], now, actor)
             receipt, _ = self._audit.audit_head(conn, formation_id=self.formation_id)

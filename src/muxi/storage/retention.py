@@ -19,6 +19,7 @@ DELETED = (
     "messages",
     "memory_edits",
     "memories",
+    "memory_segments",
     "facts",
     "synopses",
     "extraction_failures",
@@ -30,6 +31,7 @@ DELETED_WHEN_OLD = (
     "messages",
     "memories",
     "memory_edits",
+    "memory_segments",
     "facts",
     "synopses",
     "extraction_failures",
@@ -75,9 +77,10 @@ class SqlRetentionStore:
         self._deletion.restart_extractions(conn, **key)
         counts: Counter[str] = Counter()
         counts["memory_edits"] = int(self._deletion.count_old_memory_edits(conn, **key, before=before))
+        self._deletion.forget_windows_of_old(conn, **key, before=before)
         for table in DELETED_WHEN_OLD:
-            if table == "synopses":
-                counts[table] += int(self._deletion.delete_synopses(conn, **key))
+            if table in ("synopses", "memory_segments"):  # made anew of what is left
+                counts[table] += int(getattr(self._deletion, f"delete_{table}")(conn, **key))
             else:
                 counts[table] += int(getattr(self._deletion, f"delete_old_{table}")(conn, **key, before=before))
         return {table: counts[table] for table in DELETED}
@@ -109,8 +112,10 @@ class SqlRetentionStore:
             with self._database.transaction() as conn:
                 move_floor(self._memory, conn, self._formation_id, owner)
                 if owner is None:
+                    self._sweeps.forget_windows_of_due_without_user(conn, **key)
                     swept["memories"] += int(self._sweeps.sweep_memories_without_user(conn, **key))
                 else:
+                    self._sweeps.forget_windows_of_due(conn, **key, user_id=owner)
                     swept["memories"] += int(self._sweeps.sweep_memories(conn, **key, user_id=owner))
         return swept
 

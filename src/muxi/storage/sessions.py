@@ -63,6 +63,33 @@ class SqlSessionStore:
         assert made is not None  # just added, or somebody was faster
         return made
 
+    def add(self, session: Session, key: str) -> None:
+        with self._database.transaction() as conn:
+            if session.user_id is not None:
+                self._database.keep_user(conn, self._formation_id, session.user_id)
+            self._sql.open_session(
+                conn,
+                formation_id=self._formation_id,
+                session_id=session.id,
+                user_id=session.user_id,
+                key=key,
+                name=session.name,
+                channel=session.channel,
+                started_at=session.started_at,
+                metadata=dict(session.metadata or {}),
+                expires_at=session.expires_at,
+                idle_s=session.idle_s,
+            )
+
+    def get(self, session_id: SessionId) -> Session | None:
+        with self._database.connection() as conn:
+            row = self._sql.get_session(conn, formation_id=self._formation_id, session_id=session_id)
+        return Session(*row) if row else None
+
+    def end(self, session_id: SessionId, now: datetime) -> None:
+        with self._database.transaction() as conn:
+            self._sql.end_session(conn, formation_id=self._formation_id, session_id=session_id, now=now)
+
     def newest(self, user_id: UserId, before: tuple[datetime, SessionId], limit: int) -> list[Session]:
         with self._database.connection() as conn:
             rows = self._sql.sessions_of(

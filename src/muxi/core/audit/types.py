@@ -30,6 +30,15 @@ USER_ERASED = "user.erased"
 USER_RESTORED = "user.restored"
 USER_DATA_DELETED = "user.data_deleted"
 DATA_EXPIRED = "data.expired"
+KEY_CREATED = "key.created"
+KEY_ROTATED = "key.rotated"
+KEY_REVOKED = "key.revoked"
+ROLE_CHANGED = "role.changed"
+ROLE_REMOVED = "role.removed"
+SIGNING_KEY_CHANGED = "signing_key.changed"
+TOKEN_REVOKED = "token.revoked"
+TOKENS_REVOKED = "tokens.revoked"
+ACCESS_DENIED = "access.denied"
 
 
 #: Made once: `json.dumps` would make one for each row.

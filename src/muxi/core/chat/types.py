@@ -92,6 +92,7 @@ class Exchange:
         request_key: names the request, if it may be repeated.
         waiting_tokens: about how long the first message is, if it is to be read for what the user says about themself;
             0 if it is not.
+        waiting_since: since when it waits to be read; ``now`` if not told.
     """
 
     session: Session
@@ -101,6 +102,7 @@ class Exchange:
     now: datetime
     request_key: str | None = None
     waiting_tokens: int = 0
+    waiting_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from muxi.core.clock import Clock
 from muxi.core.identity.kinds import TOKEN_START
 from muxi.core.identity.owners import owner_of
 from muxi.core.identity.proof_store import ProofStore
-from muxi.core.identity.proving import lock_sides
+from muxi.core.identity.proving import lock_sides, row_of
 from muxi.core.identity.service import LIBRARY, Identities
 from muxi.core.identity.types import ANONYMOUS, AnonymousUser, IdentifierInput, User
-from muxi.errors import InvalidInputError, UserNotFoundError
+from muxi.errors import InvalidInputError, UnprovenIdentifierError, UserNotFoundError
 from muxi.ids import UserId, new_merge_id, new_user_id
 
 #: In the audit, of what ends by itself.
@@ -78,26 +78,41 @@ class AnonymousUsers:
             writer.set_end(identifier, now + lifetime)
         return AnonymousUser(user_id, token, now + lifetime)
 
-    def sign_in(self, token: str, identifier: IdentifierInput, *, actor: str = LIBRARY) -> User:
+    def sign_in(self, token: str, identifier: IdentifierInput, *, verified: bool = False, actor: str = LIBRARY) -> User:
         """Makes an anonymous user somebody. The application says who: it has just let them in.
 
         Whoever has the identifier gets everything of the visit, and survives; if nobody has it, the anonymous user
         gets it. The token means nobody from then on.
 
+        Args:
+            token: of `resolve_anonymous`.
+            identifier: who it is.
+            verified: the caller knows that it is theirs: it counts as proven. Without that, nobody joins a user who
+                has only claimed it: whoever claims an address first would be handed what its owner says later.
+            actor: who does it, for the audit.
+
         Raises:
             UserNotFoundError: the token is unknown, used or ended.
+            UnprovenIdentifierError: another user has the identifier without having proven it.
             InvalidIdentifierError, AmbiguousIdentifierError: the identifier cannot be linked, or is not clear.
         """
         visit, known = self._identities.normal_form((token, ANONYMOUS)), self._identities.linkable(identifier)
         visitor, now = self._identities.get((token, ANONYMOUS)), self._clock()
         with self._store.proving([visit, known], actor, now) as writer:
             lock_sides(writer, [visit, known], visitor.id)
-            owner = owner_of(writer.owners(known), known)
+            found = writer.owners(known)
+            owner = owner_of(found, known)
             if owner is None:
                 writer.link(known, visitor.id, now, by="sign_in")
             elif owner.id != visitor.id:
+                if not verified and not all(one.verified for one in found):
+                    raise UnprovenIdentifierError(
+                        f"{known.shown!r} is another user's, who has not proven it. Verify it first: nobody was joined."
+                    )
                 writer.merge(new_merge_id(), owner.id, [visitor.id])
             survivor = owner.id if owner else visitor.id
+            if verified:
+                writer.verify(row_of(self._identities.kinds, known, found), survivor, "trusted")
             if not writer.unlink(visit, survivor):
                 raise UserNotFoundError("This anonymous token was used at this moment.")
         self._identities.forget_if(writer.moved)

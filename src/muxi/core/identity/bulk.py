@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from muxi.core.clock import Clock
 from muxi.core.identity.bulk_plan import INTERNAL, Plan
 from muxi.core.identity.bulk_spool import Spool, spooled
 from muxi.core.identity.bulk_store import BulkReader, BulkStore, BulkWriter, Linkable, Prepared
 from muxi.core.identity.bulk_types import MOST_CONFLICTS, BulkResult, Conflict, Group
-from muxi.core.identity.import_file import BadLineError, ImportFile, opened
+from muxi.core.identity.import_file import BadLineError, Format, ImportFile, format_of, opened
 from muxi.core.identity.service import LIBRARY, Identities
 from muxi.core.identity.types import Identifier, IdentifierInput
 from muxi.errors import ConflictError, InvalidIdentifierError, InvalidImportError, MuxiError, StorageConflictError
@@ -106,14 +106,29 @@ class Bulk:
             actor: who does it, for the audit.
 
         Raises:
-            InvalidImportError: some lines cannot be read; ``details["lines"]`` lists the first, and nothing was
-                changed.
+            InvalidImportError: the file is empty, or some lines cannot be read; ``details["lines"]`` lists the
+                first, and nothing was changed.
             ConflictError: somebody else imports the same file at this moment.
             StorageFullError: there is no room for the temporary file.
         """
+        format = format_of(Path(path))
+        with opened(Path(path)) as file:
+            return self.import_opened(file, format, dry_run=dry_run, progress=progress, report=report, actor=actor)
+
+    def import_opened(
+        self,
+        file: IO[bytes],
+        format: Format,
+        *,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+        report: Callable[[Conflict], None] | None = None,
+        actor: str = LIBRARY,
+    ) -> BulkResult:
+        """As `import_file`, of a file that is open for reading."""
         tell = progress or _tell_nobody
         with spooled() as spool:
-            source, last = self._checked(Path(path), spool, tell)
+            source, last = self._checked(ImportFile(file, format), spool, tell)
             resumed = done = 0 if dry_run else self._store.lines_done(source)
             tally = _Tally(dry_run, report=report)
             with self._opened(dry_run) as store:
@@ -159,16 +174,14 @@ class Bulk:
             self._identities.forget_cached()
         return plan, conflicts
 
-    def _checked(self, path: Path, spool: Spool, tell: Progress) -> tuple[str, int]:
+    def _checked(self, file: ImportFile, spool: Spool, tell: Progress) -> tuple[str, int]:
         """Reads every line, and keeps what it says; the file's digest, and its last line that says something."""
         faults = _Faults()
         last = 0
-        with opened(path) as handle:
-            file = ImportFile(path, handle)
-            for batch in _batches(self._prepared_lines(file, faults, tell)):
-                spool.add(batch)
-                last = batch[-1].place
-            faults.check()
+        for batch in _batches(self._prepared_lines(file, faults, tell)):
+            spool.add(batch)
+            last = batch[-1].place
+        faults.check()
         return file.digest, last
 
     def _prepared_lines(self, file: ImportFile, faults: _Faults, tell: Progress) -> Iterator[Prepared]:

@@ -58,6 +58,7 @@ class Provider:
         algorithms: with which it signs; a token's own word on that is not asked.
         jwks_url: where its public keys are.
         jwks: its public keys themselves (RFC 7517, section 5), instead.
+        any_client: whichever application of the provider a token was given to; else it has to be the audience.
     """
 
     issuer: str
@@ -65,6 +66,7 @@ class Provider:
     algorithms: tuple[str, ...]
     jwks_url: str | None = None
     jwks: Mapping[str, Any] | None = None
+    any_client: bool = False
 
 
 class IdTokens:
@@ -128,6 +130,15 @@ class IdTokens:
         found = self._identities.get(user_id)
         return User(found.id, found.created_at, new=new)
 
+    def subject(self, token: str) -> IdentifierInput:
+        """Whom a provider's token is about, as an identifier of the type ``oidc``. Nothing is linked.
+
+        Raises:
+            InvalidProofError, IdentityProviderError: as `associate_id_token`.
+        """
+        claims = self._claims(token)
+        return f"{claims['iss']}|{claims['sub']}", OIDC
+
     def _meant(self, writer: ProofWriter, identifiers: Sequence[Identifier]) -> UserId | None:
         for identifier in identifiers:
             found = writer.owners(identifier)
@@ -184,7 +195,9 @@ class IdTokens:
             raise InvalidProofError
         expires, *begins = times
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
-        authorized = claims.get("azp", None if several else provider.audience)
+        authorized = (
+            provider.audience if provider.any_client else claims.get("azp", None if several else provider.audience)
+        )
         if now >= expires + leeway or max(begins) > now + leeway or authorized != provider.audience:
             raise InvalidProofError
         if not isinstance(claims["sub"], str) or not claims["sub"]:

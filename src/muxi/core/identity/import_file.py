@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, Literal, NamedTuple
 
 from muxi.core.identity.bulk_types import Group
 from muxi.core.identity.types import IdentifierInput
 from muxi.errors import InvalidImportError
 from muxi.ids import is_id
+
+Format = Literal["csv", "jsonl"]
 
 COLUMNS = ("user", "identifier", "type")
 MEMBERS = {"user", "identifier", "identifiers", "type"}
@@ -38,14 +41,15 @@ class ImportFile:
     """An open file of identifiers.
 
     Args:
-        path: to a ``.csv``, ``.jsonl`` or ``.ndjson`` file.
         file: open for reading, at its beginning.
+        format: CSV or JSON Lines.
     """
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes], format: Format) -> None:
         self._file = file
-        self._rows = _csv if _format(path) == "csv" else _json_lines
-        self.size = path.stat().st_size
+        self._rows = _csv if format == "csv" else _json_lines
+        self.size = file.seek(0, os.SEEK_END)
+        file.seek(0)
         #: SHA-256 of the file, once `groups` was read to its end.
         self.digest = ""
 
@@ -56,11 +60,25 @@ class ImportFile:
             told: is told how many bytes were read, now and then.
 
         Raises:
-            InvalidImportError: the file cannot be read any further.
+            InvalidImportError: the file is empty, or cannot be read any further.
         """
+        if not self.size:
+            raise InvalidImportError("The file is empty: it says nothing about anybody. Nothing was changed.")
         sha = hashlib.sha256()
         yield from self._rows(_lines(self._file, sha.update, told))
         self.digest = sha.hexdigest()
+
+
+def format_of(path: Path) -> Format:
+    """The format that a file's name tells.
+
+    Raises:
+        InvalidImportError: it tells none.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".jsonl", ".ndjson"):
+        raise InvalidImportError(f"{path.name!r} does not say what it is. Name it .csv, or .jsonl (JSON Lines).")
+    return "csv" if suffix == ".csv" else "jsonl"
 
 
 def opened(path: Path) -> BinaryIO:
@@ -69,7 +87,6 @@ def opened(path: Path) -> BinaryIO:
     Raises:
         InvalidImportError: it is not a file that can be read.
     """
-    _format(path)
     if not path.is_file():
         raise InvalidImportError(f"{path} is not a file. Name a .csv or .jsonl file.")
     try:
@@ -78,14 +95,7 @@ def opened(path: Path) -> BinaryIO:
         raise InvalidImportError(f"{path} cannot be read. Give this process the right to read it.") from error
 
 
-def _format(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix not in (".csv", ".jsonl", ".ndjson"):
-        raise InvalidImportError(f"{path.name!r} does not say what it is. Name it .csv, or .jsonl (JSON Lines).")
-    return suffix[1:]
-
-
-def _lines(file: BinaryIO, feed: Callable[[bytes], None], told: Callable[[int], None]) -> Iterator[str]:
+def _lines(file: IO[bytes], feed: Callable[[bytes], None], told: Callable[[int], None]) -> Iterator[str]:
     read = 0
     for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), 1):
         if len(line) > MAX_LINE:

@@ -10,7 +10,7 @@ from muxi.core.identity.kinds import Kinds
 from muxi.core.identity.owners import owner_of
 from muxi.core.identity.proof_store import ProofWriter
 from muxi.core.identity.service import Identities
-from muxi.core.identity.types import Identifier, User
+from muxi.core.identity.types import Identifier, Owner, User
 from muxi.errors import AmbiguousIdentifierError, IdentifierConflictError, UserNotFoundError
 from muxi.ids import UserId, new_merge_id
 
@@ -50,13 +50,7 @@ def give_proven(
         AmbiguousIdentifierError: without a type it is linked under several.
     """
     found = writer.owners(identifier)
-    if len(found) > 1:
-        types = sorted(one.type for one in found)
-        raise AmbiguousIdentifierError(
-            f"{identifier.shown!r} is linked under each of the types {types}. Name one of them.", types=types
-        )
-    # The very row that was found: a look-up without a type may have found a typed one, and the reverse.
-    row = _row(identities.kinds, identifier, found[0].type) if found else identifier
+    row = row_of(identities.kinds, identifier, found)
     owner = owner_of(found, identifier)
     merged = owner is not None and owner.id != user_id and merge
     if owner is not None and owner.id != user_id:
@@ -88,7 +82,20 @@ def _merge(writer: ProofWriter, row: Identifier, owner: User, user_id: UserId) -
     writer.merge(new_merge_id(), user_id, [owner.id])
 
 
-def _row(kinds: Kinds, identifier: Identifier, type: str) -> Identifier:
+def row_of(kinds: Kinds, identifier: Identifier, found: Sequence[Owner]) -> Identifier:
+    """The very row that was found: a look-up without a type may have found a typed one, and the reverse.
+
+    Raises:
+        AmbiguousIdentifierError: without a type it is linked under several.
+    """
+    if not found:
+        return identifier
+    if len(found) > 1:
+        types = sorted(one.type for one in found)
+        raise AmbiguousIdentifierError(
+            f"{identifier.shown!r} is linked under each of the types {types}. Name one of them.", types=types
+        )
+    type = found[0].type
     value = identifier.hashed if type in kinds.secret_types else identifier.value
     return replace(identifier, value=value, type=type)
 

@@ -112,12 +112,13 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What a user has, counted."""
+    """What a user has, counted: of facts those that hold."""
 
     identifiers: int
     sessions: int
     messages: int
     memories: int
+    facts: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,50 +20,91 @@ BEFORE, AFTER = 4, 2
 
 # Entries that came since the last sorting are looked through one by one.
 _MOST_UNSORTED = 2048
-_UNSORTED_SHARE = 16
+_UNSORTED_SHARE = 64
+
+# A word in fewer than one in so many texts is looked at where it is; one in more of them, or in few texts, everywhere.
+_RARE, _FEW = 12, 4096
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
+Entries = NDArray[np.int64]
+
+# Of an entry: 31 bits the word, 24 the row, 8 how often.
+_TERM_BIT, _ROW_BIT = 32, 8
+_MOST_ROWS, _MOST_TIMES = (1 << 24) - 1, (1 << 8) - 1
+
+
+def entries_of(terms: NDArray[np.int32], rows: Places) -> Entries:
+    """One entry for each word of each row, sorted: ``word << 32 | row << 8 | how often``, up to 255 times.
+
+    Args:
+        terms: words as `muxi.core.memory.traits.term_numbers` gives them.
+        rows: for each of them the row that it stands in.
+    """
+    keys: Entries = np.sort(terms.astype(np.int64) << _TERM_BIT | rows << _ROW_BIT)
+    if not len(keys):
+        return keys
+    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    entries: Entries = keys[starts] | np.minimum(np.diff(starts, append=len(keys)), _MOST_TIMES)
+    return entries
+
+
+def entries_in(entries: Entries, place: Places) -> Entries:
+    """The entries of some rows, under their new numbers: of each row its number, -1 for those that are left out."""
+    rows = place[entries >> _ROW_BIT & _MOST_ROWS]
+    kept = entries & ~(_MOST_ROWS << _ROW_BIT) | rows << _ROW_BIT
+    moved: Entries = kept[rows >= 0]
+    return moved
+
+
+def entries_after(entries: Entries, row: int) -> Entries:
+    """The same entries of rows that come after so many others."""
+    return entries + (row << _ROW_BIT)
 
 
 class WordIndex:
     """Which rows hold which words, and how often. Rows are only added; not thread-safe.
 
-    One entry for each word of each row: ``word << 32 | row``, sorted, so that the rows of a word lie together.
+    It holds entries as `entries_of` makes them, sorted, so that the rows of a word lie together.
     """
 
     def __init__(self) -> None:
-        self._keys = np.zeros(0, np.int64)
-        self._counts = np.zeros(0, np.float64)
-        self._new_keys = Column(np.int64)
-        self._new_counts = Column(np.float64)
+        self._sorted: Entries = np.zeros(0, np.int64)
+        self._new = Column(np.int64)
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return self._keys.nbytes + self._counts.nbytes + self._new_keys.nbytes + self._new_counts.nbytes
+        return self._sorted.nbytes + self._new.nbytes
 
-    def add(self, terms: NDArray[np.int32], rows: Places) -> None:
-        """Adds words, each with the row that it stands in, which had no words before."""
-        keys, counts = _counted(terms.astype(np.int64) << 32 | rows)
-        self._new_keys.append_all(keys)
-        self._new_counts.append_all(counts)
-        if len(self._new_keys.values) > max(_MOST_UNSORTED, len(self._keys) // _UNSORTED_SHARE):
+    def add(self, entries: Entries) -> None:
+        """Adds the entries of rows that had none before."""
+        self._new.append_all(entries)
+        if len(self._new.values) > max(_MOST_UNSORTED, len(self._sorted) // _UNSORTED_SHARE):
             self._sort()
 
-    def rows_of(self, term: int) -> tuple[Places, Floats]:
-        """The rows that hold a word, and how often each does."""
-        first, last = np.searchsorted(self._keys, [term << 32, (term + 1) << 32])
-        new = self._new_keys.values >> 32 == term
-        keys = np.concatenate([self._keys[first:last], self._new_keys.values[new]])
-        return keys & 0xFFFFFFFF, np.concatenate([self._counts[first:last], self._new_counts.values[new]])
+    def rows_of(self, terms: Sequence[int]) -> Iterator[tuple[Places, Floats]]:
+        """For each word the rows that hold it, and how often each does."""
+        edges = [edge << _TERM_BIT for term in terms for edge in (term, term + 1)]
+        spans = np.searchsorted(self._sorted, np.array(edges, np.int64))
+        new = self._new.values >> _TERM_BIT
+        is_new = np.isin(new, terms).any() if len(new) else False
+        for place, term in enumerate(terms):
+            entries = self._sorted[spans[2 * place] : spans[2 * place + 1]]
+            if is_new:
+                entries = np.concatenate([entries, self._new.values[new == term]])
+            yield entries >> _ROW_BIT & _MOST_ROWS, (entries & _MOST_TIMES).astype(np.float64)
+
+    def taken(self, place: Places) -> WordIndex:
+        """The index of some rows: of each row its new number, -1 for those that are left out."""
+        made = WordIndex()
+        made._new.append_all(entries_in(np.concatenate([self._sorted, self._new.values]), place))
+        made._sort()
+        return made
 
     def _sort(self) -> None:
-        keys = np.concatenate([self._keys, self._new_keys.values])
-        order = np.argsort(keys, kind="stable")
-        self._keys = keys[order]
-        self._counts = np.concatenate([self._counts, self._new_counts.values])[order]
-        self._new_keys, self._new_counts = Column(np.int64), Column(np.float64)
+        self._sorted = np.sort(np.concatenate([self._sorted, self._new.values]))
+        self._new = Column(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +148,12 @@ class Texts:
     def found(self, index: WordIndex, terms: Iterable[int]) -> list[Found]:
         """Where the words of a question are, each word once; those that are nowhere are left out."""
         found, most = [], _idf(1, len(self.saturation))
-        for term in dict.fromkeys(terms):
-            rows, counts = index.rows_of(term)
+        all_count = len(self.place) == len(self.saturation)
+        for rows, counts in index.rows_of(list(dict.fromkeys(terms))):
             places = self.place[rows]
-            here = places >= 0
-            places, counts = places[here], counts[here]
+            if not all_count:
+                here = places >= 0
+                places, counts = places[here], counts[here]
             if len(places):
                 rarity = _idf(len(places), len(self.saturation)) / most
                 found.append(Found(places, counts, (K1 + 1) * rarity))
@@ -130,29 +172,43 @@ class Texts:
             total[one.places] += one.weight * one.counts / (one.counts + self.saturation[one.places])
         return total
 
-    def window_scores(self, found: Sequence[Found], at: Places) -> Floats:
-        """The same for the texts at some places, each read as one with those around it in its session.
+    def window_scores(self, found: Sequence[Found], at: Places | None) -> Floats:
+        """The same for the texts at some places (all, if not told), each read as one with those around it in its
+        session.
 
         How rare a word is, is counted in single texts here, too.
         """
-        begin, end, saturation = self.begin, self.end, self.window_saturation
-        if len(at) < len(saturation):
-            begin, end, saturation = begin[at], end[at], saturation[at]
-        # Counts are whole numbers, and exact up to 16 million.
-        total, until = np.zeros(len(at)), np.zeros(len(self.saturation) + 1, np.float32)
+        count = len(self.saturation)
+        total = np.zeros(count)
+        until: Floats | None = None
         for one in found:
-            until[:] = 0.0
+            if count > _FEW and _RARE * len(one.places) < count:
+                self._add_rare(total, one)
+                continue
+            if until is None:
+                until = np.zeros(count + 1)
+            until[1:] = 0.0
             until[one.places + 1] = one.counts
             np.cumsum(until, out=until)
-            held = until[end] - until[begin]
-            total += one.weight * held / (held + saturation)
-        return total
+            held = until.take(self.end)
+            held -= until.take(self.begin)
+            below = held + self.window_saturation
+            held *= one.weight
+            held /= below
+            total += held
+        return total if at is None else total[at]
+
+    def _add_rare(self, total: Floats, one: Found) -> None:
+        around = one.places[:, None] + _AROUND
+        within = (around >= self.first[one.places][:, None]) & (around <= self.last[one.places][:, None])
+        counts = np.broadcast_to(one.counts[:, None], around.shape)[within]
+        places, which = np.unique(around[within], return_inverse=True)
+        held = np.bincount(which, counts)
+        total[places] += one.weight * held / (held + self.window_saturation[places])
 
 
-def _counted(keys: Places) -> tuple[Places, Floats]:
-    keys = np.sort(keys)
-    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else np.zeros(0, np.int64)
-    return keys[starts], np.diff(starts, append=len(keys)).astype(np.float64)
+# Where the texts are that hold a text among those around them.
+_AROUND = np.arange(-AFTER, BEFORE + 1)
 
 
 def _idf(holding: int, count: int) -> float:

@@ -4,23 +4,46 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
+
+import numpy as np
 
 from muxi.core.memory.endings import Endings
+from muxi.core.memory.packed import Packed
+from muxi.core.memory.packing import Packer
 from muxi.core.memory.recall import MemoryIndex
+from muxi.core.memory.segment_store import SegmentStore
 from muxi.core.memory.store import MemoryStore
 from muxi.core.memory.types import Memory
-from muxi.ids import UserId
+from muxi.ids import MemoryId, UserId
 
 DEFAULT_BYTES = 128 * 1024 * 1024
 AT_HAND = 5000
+#: What an owner's index takes beside what it holds, measured.
+ENTRY_BYTES = 6 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """What a cache needs to read packed memories.
+
+    Attributes:
+        store: of the same formation.
+        packer: told of owners whose memories are worth packing.
+        wake: called when there is one.
+    """
+
+    store: SegmentStore
+    packer: Packer
+    wake: Callable[[], None]
 
 
 @dataclass(slots=True)
 class _Entry:
-    index: MemoryIndex = field(default_factory=MemoryIndex)
+    index: MemoryIndex
     endings: Endings = field(default_factory=Endings)
     #: For each user that the owner is made of, the version up to which the index holds it.
     read: dict[UserId | None, int] = field(default_factory=dict)
@@ -36,10 +59,12 @@ class IndexCache:
     Args:
         store: bound to the formation.
         max_bytes: the bound on all indexes together; the least recently used go first.
+        packing: if memories are packed.
     """
 
-    def __init__(self, store: MemoryStore, max_bytes: int = DEFAULT_BYTES) -> None:
+    def __init__(self, store: MemoryStore, max_bytes: int = DEFAULT_BYTES, packing: Packing | None = None) -> None:
         self._store = store
+        self._packing = packing
         self.max_bytes = max_bytes
         self._entries: OrderedDict[UserId | None, _Entry] = OrderedDict()
         self._lock = threading.Lock()
@@ -48,7 +73,7 @@ class IndexCache:
     def index(self, user_id: UserId | None, now: datetime | None = None) -> MemoryIndex:
         """The owner's index, as the store is now, without what has expired by ``now``."""
         with self._lock:
-            entry = self._entries.setdefault(user_id, _Entry())
+            entry = self._entries.get(user_id) or self._entries.setdefault(user_id, _Entry(self._new_index(user_id)))
             self._entries.move_to_end(user_id)
         with entry.lock:
             self._refresh(user_id, entry)
@@ -68,6 +93,8 @@ class IndexCache:
                 entry.index.put([memory])
                 entry.endings.put([memory])
                 entry.read[memory.user_id] = version
+        # Here, too: who speaks once and never comes back is searched for before there is anything to hold.
+        self._account(memory.user_id, entry)
 
     def is_at_hand(self, user_id: UserId | None) -> bool:
         """Whether `index` and a search in it are a matter of a few milliseconds: read before, and not large."""
@@ -100,20 +127,50 @@ class IndexCache:
         lost = entry.read.keys() - versions.keys()
         purged = any(entry.read.get(owner, now.floor) < now.floor for owner, now in versions.items())
         if lost or purged:
-            entry.index, entry.endings, entry.read = MemoryIndex(), Endings(), {}
+            entry.index, entry.endings, entry.read = self._new_index(user_id), Endings(), {}
         for owner, now in versions.items():
             if entry.read.get(owner, 0) < now.version:
-                written = self._store.since(owner, entry.read.get(owner, 0))
+                after = entry.read.get(owner) or self._load(owner, entry)
+                written = self._store.since(owner, after)
+                if owner not in entry.read:
+                    self._pack_later(owner, len(written))
                 entry.index.remove(memory.id for memory in written if memory.superseded)
                 entry.index.put(memory for memory in written if not memory.superseded)
                 entry.endings.put(written)
             entry.read[owner] = now.version
 
+    def _new_index(self, user_id: UserId | None) -> MemoryIndex:
+        if self._packing is None or user_id is None:
+            return MemoryIndex()
+        return MemoryIndex(partial(self._packing.store.read, user_id))
+
+    def _load(self, owner: UserId | None, entry: _Entry) -> int:
+        """Puts what is packed of an owner into an index, and returns up to which version that is; 0: nothing."""
+        if self._packing is None or owner is None:
+            return 0
+        segments = self._packing.store.segments(owner)
+        parts = [part for part in (Packed.read(one.data) for one in segments) if part is not None]
+        if not segments:
+            return 0
+        packed = Packed.joined(parts) if len(parts) == len(segments) else None
+        if packed is None:
+            self._packing.packer.spoiled(owner)
+            return 0
+        entry.index.load(packed)
+        for row in np.flatnonzero(np.isfinite(packed.ends) & ~packed.gone):
+            ends = datetime.fromtimestamp(float(packed.ends[row]), UTC)
+            entry.endings.note(MemoryId(packed.ids[row].decode()), ends)
+        return segments[-1].upto
+
+    def _pack_later(self, owner: UserId | None, loose: int) -> None:
+        if self._packing is not None and owner is not None and self._packing.packer.found(owner, loose):
+            self._packing.wake()
+
     def _account(self, user_id: UserId | None, entry: _Entry) -> None:
         with self._lock:
             if self._entries.get(user_id) is not entry:
                 return
-            nbytes = entry.index.nbytes
+            nbytes = entry.index.nbytes + ENTRY_BYTES
             self._nbytes += nbytes - entry.nbytes
             entry.nbytes = nbytes
             # The one in use stays, even if it alone is over the bound.

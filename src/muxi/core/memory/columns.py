@@ -22,6 +22,13 @@ class Column:
         self._block: NDArray[Any] = np.zeros((0,) if width is None else (0, width), dtype)
         self._length = 0
 
+    @classmethod
+    def over(cls, values: NDArray[Any]) -> Column:
+        """A column of values that it does not copy before it grows; until then they must not be written to."""
+        made = cls(values.dtype)
+        made._block, made._length = values, len(values)
+        return made
+
     @property
     def values(self) -> NDArray[Any]:
         """The rows as an array that shares our memory: valid until the column changes."""
@@ -33,12 +40,9 @@ class Column:
         return self._block.nbytes
 
     def extend(self, count: int) -> None:
-        """Add rows of zeros at the end. The first ones take just the room they need."""
-        needed = self._length + count
-        if needed > len(self._block):
-            self._resize(max(needed, self._length + self._length // 2 + _SPARE))
-        self._block[self._length : needed] = 0
-        self._length = needed
+        """Add rows of zeros at the end."""
+        self._make_room(count)
+        self._block[self._length - count : self._length] = 0
 
     def append(self, value: object) -> None:
         """Add a row at the end."""
@@ -47,7 +51,7 @@ class Column:
 
     def append_all(self, values: NDArray[Any]) -> None:
         """Add rows at the end."""
-        self.extend(len(values))
+        self._make_room(len(values))
         self._block[self._length - len(values) : self._length] = values
 
     def insert(self, position: int, value: object) -> None:
@@ -61,7 +65,14 @@ class Column:
         self._block[position : self._length - 1] = self._block[position + 1 : self._length]
         self._length -= 1
 
+    def _make_room(self, count: int) -> None:
+        """Adds rows that hold anything. The first ones take just the room they need."""
+        needed = self._length + count
+        if needed > len(self._block):
+            self._resize(max(needed, self._length + self._length // 2 + _SPARE))
+        self._length = needed
+
     def _resize(self, rows: int) -> None:
-        block = np.zeros((rows, *self._block.shape[1:]), self._block.dtype)
-        block[: self._length] = self.values
+        block = np.empty((rows, *self._block.shape[1:]), self._block.dtype)
+        block[: self._length] = self._block[: self._length]
         self._block = block

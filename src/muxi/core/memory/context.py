@@ -12,8 +12,10 @@ from muxi.core.memory.disagreements import disagreements
 from muxi.core.memory.document import document_of, replay, standing
 from muxi.core.memory.fact_store import FactStore, FactWriter
 from muxi.core.memory.facts import UNTOLD, Change, Document, Fact, Origin, Plan
+from muxi.core.memory.keeping import Keep, without_private_values
 from muxi.core.memory.paths import checked_path
 from muxi.core.memory.planning import Planning
+from muxi.core.memory.private_values import kept_change
 from muxi.core.memory.values import checked_value, merging
 from muxi.core.paging import Page, checked_limit, page, read_cursor
 from muxi.core.text import checked_name
@@ -37,9 +39,13 @@ class Context:
         store: bound to the formation.
         clock: the time, in UTC.
         schema: what contexts have to fit; anything will do if not told.
+        keep: what may be kept of the texts in them.
     """
 
-    def __init__(self, store: FactStore, clock: Clock, schema: Schema | None = None) -> None:
+    def __init__(
+        self, store: FactStore, clock: Clock, schema: Schema | None = None, keep: Keep = without_private_values
+    ) -> None:
+        self._keep = keep
         self._store = store
         self._clock = clock
         self._schema = schema
@@ -146,7 +152,7 @@ class Context:
             raise InvalidContextError(
                 f"{len(changes):,} changes were given; at most {MAX_CHANGES:,} can be made at once."
             )
-        checked = [checked_change(change) for change in changes]
+        checked = [kept_change(checked_change(change), self._keep) for change in changes]
         if not checked:
             return []
         with self._store.writing(user_id) as writer:
@@ -172,11 +178,22 @@ class Context:
             What was written, and why the rest was not.
         """
         live = writer.live()
-        planning, refused = self._fitting(live, user_id, changes, now)
+        kept, private = self._what_may_be_kept(changes)
+        planning, refused = self._fitting(live, user_id, kept, now)
         plan = planning.plan()
         if not plan.empty:
             writer.write(plan)
-        return plan, refused
+        return plan, [*private, *refused]
+
+    def _what_may_be_kept(self, changes: Sequence[Change]) -> tuple[list[Change], list[InvalidContextError]]:
+        kept: list[Change] = []
+        refused: list[InvalidContextError] = []
+        for change in changes:
+            try:
+                kept.append(kept_change(change, self._keep))
+            except InvalidContextError as error:
+                refused.append(error)
+        return kept, refused
 
     def _fitting(
         self, live: Sequence[Fact], user_id: UserId, changes: Sequence[Change], now: datetime

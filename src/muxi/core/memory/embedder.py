@@ -9,10 +9,12 @@ import asyncio
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
+from muxi.core.memory.packing import Packer
 from muxi.core.memory.store import EmbeddingSpace, MemoryStore, Unplaced
 from muxi.core.memory.traits import traits_of
 from muxi.core.models.base import EmbeddingModel, Vectors
@@ -38,10 +40,12 @@ class Embedder:
     Args:
         store: bound to the formation.
         model: makes the vectors.
+        packer: packs what is embedded, when nothing waits to be.
     """
 
-    def __init__(self, store: MemoryStore, model: EmbeddingModel) -> None:
+    def __init__(self, store: MemoryStore, model: EmbeddingModel, packer: Packer | None = None) -> None:
         self._store = store
+        self._packer = packer
         self.model = model
         self._woken = threading.Event()
         self._closed = threading.Event()
@@ -110,7 +114,7 @@ class Embedder:
     async def _embed_batch(self) -> bool:
         # What is said is found by its own vector first; that of its window makes it found better.
         self._woken.clear()
-        return await self._embed_memories() or self._rest() or await self._embed_windows()
+        return await self._embed_memories() or self._rest() or await self._embed_windows() or self._pack()
 
     def _rest(self) -> bool:
         """Leaves the processor to the answers; a window costs as much of it as several of them."""
@@ -119,6 +123,9 @@ class Embedder:
         if left > 0:
             self._woken.wait(left)
         return left > 0
+
+    def _pack(self) -> bool:
+        return self._packer is not None and self._packer.step()
 
     async def _embed_memories(self) -> bool:
         waiting = self._store.unembedded(BATCH)
@@ -137,6 +144,9 @@ class Embedder:
         vectors = await embed_fitting(self.model, [window(memory) for memory in waiting])
         self.check_space(vectors)
         self._store.set_windows(waiting, vectors, [traits_of(memory.text, memory.said_at) for memory in waiting])
+        for owner, count in Counter(memory.user_id for memory in waiting).items():
+            if self._packer is not None and owner is not None:
+                self._packer.changed(owner, count)
         self._windows_from = time.monotonic() + (WINDOWS_SHARE - 1) * (time.monotonic() - started)
         return True
 

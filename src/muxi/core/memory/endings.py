@@ -21,10 +21,14 @@ class Endings:
         """Notes when memories expire; what was noted of the same ids before no longer holds."""
         for memory in memories:
             if memory.expires_at is not None:
-                self._ends[memory.id] = memory.expires_at
-                heapq.heappush(self._next, (memory.expires_at, memory.id))
+                self.note(memory.id, memory.expires_at)
             elif self._ends:
                 self._ends.pop(memory.id, None)
+
+    def note(self, memory_id: MemoryId, at: datetime) -> None:
+        """Notes when one expires."""
+        self._ends[memory_id] = at
+        heapq.heappush(self._next, (at, memory_id))
 
     def take(self, now: datetime) -> list[MemoryId]:
         """Those that have expired by now, once."""

@@ -9,16 +9,27 @@ from muxi.errors import SettingsError
 
 
 class Memobase(UserMemory):
-    """Memories and context of users, on the store of the formation that it is handed to.
+    """Memories and context of users: on MongoDB, or on the store of the formation that it is handed to.
 
-    ``Orchestrator(memobase=Memobase(...))`` gives it its store; from then on it works by itself, too.
+    ``Orchestrator(memobase=Memobase(...))`` gives it its formation, which says who its users are; from then on it works
+    by itself, too.
 
     Args:
         embedding_provider: embeds texts; what the formation has, if not told. One formation has one.
+        mongodb_uri: where memories and contexts are kept (``mongodb://...``); in the formation's own store if ``None``.
+        database_name: the database there.
     """
 
-    def __init__(self, embedding_provider: EmbeddingModel | None = None) -> None:
+    def __init__(
+        self,
+        embedding_provider: EmbeddingModel | None = None,
+        *,
+        mongodb_uri: str | None = None,
+        database_name: str = "muxi",
+    ) -> None:
         self.embedding_provider = embedding_provider
+        self.mongodb_uri = mongodb_uri
+        self.database_name = database_name
         self._parts: MemobaseParts | None = None
 
     def bind(self, parts: MemobaseParts) -> None:

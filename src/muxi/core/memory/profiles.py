@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from muxi.core.clock import Clock
 from muxi.core.memory.fact_store import FactStore
-from muxi.core.memory.synopsis import TIERS, Synopsis, SynopsisStore, Tier, basis, known, templated, tier_of
+from muxi.core.memory.synopsis import TIERS, State, Synopsis, SynopsisStore, Tier, basis, known, templated, tier_of
 from muxi.core.models.base import ChatModel, Known, Prompt
 from muxi.core.models.rendering import json_line
 from muxi.core.text import is_storable
@@ -25,7 +26,11 @@ MOST_OF_A_FACT = 200
 AT_HAND = 2000
 #: Users whose synopsis waits to be made anew; others come back when they speak next.
 MOST_STALE = 1000
+#: Of so many at once: then others have their turn.
+AT_ONCE = 4
 LONGEST_ANSWER = 1500
+#: After a failure the model is not asked again before that.
+RETRY = timedelta(minutes=10)
 
 _TASK = (
     "Write a synopsis of the user of an assistant, for the assistant: {what}. At most 80 words, plain sentences in "
@@ -56,6 +61,15 @@ class Profile:
 NOBODY = Profile()
 
 
+@dataclass(frozen=True, slots=True)
+class _AtHand:
+    """A profile, what it was made of, and from when on its synopsis is to be made anew; ``None``: it is right."""
+
+    state: State
+    profile: Profile
+    due: datetime | None
+
+
 class Profiles:
     """The profiles of one formation's users.
 
@@ -68,6 +82,7 @@ class Profiles:
         clock: the time, in UTC.
         model: writes synopses; the template does if there is none.
         interval: a tier is made anew at most once in it.
+        calls_per_day: model calls that a user may cost a day, with those of reading.
         on_stale: told that there is a synopsis to be made, which `refresh` does.
     """
 
@@ -79,6 +94,7 @@ class Profiles:
         *,
         model: ChatModel | None = None,
         interval: timedelta = timedelta(hours=1),
+        calls_per_day: int = 100,
         on_stale: Callable[[], None] = lambda: None,
     ) -> None:
         self._facts = facts
@@ -86,8 +102,9 @@ class Profiles:
         self._clock = clock
         self._model = model
         self._interval = interval
+        self._calls_per_day = calls_per_day
         self._on_stale = on_stale
-        self._at_hand: OrderedDict[UserId, tuple[tuple[object, ...], Profile]] = OrderedDict()
+        self._at_hand: OrderedDict[UserId, _AtHand] = OrderedDict()
         self._stale: OrderedDict[UserId, None] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -95,21 +112,23 @@ class Profiles:
         """A canonical user's, as the store is now, at the price of one look-up where nothing has changed."""
         if user_id is None:
             return NOBODY
-        version = self._synopses.version(user_id)
+        state = self._synopses.state(user_id)
         with self._lock:
-            kept = self._at_hand.get(user_id)
-            if kept is not None and kept[0] == version:
+            at_hand = self._at_hand.get(user_id)
+            if at_hand is not None and at_hand.state == state:
                 self._at_hand.move_to_end(user_id)
-                return kept[1]
-        profile, stale = self._made(user_id)
-        with self._lock:
-            self._at_hand[user_id] = version, profile
-            if len(self._at_hand) > AT_HAND:
-                self._at_hand.popitem(last=False)
-        if stale:
+            else:
+                at_hand = None
+        if at_hand is None:
+            at_hand = self._made(user_id, state)
+            with self._lock:
+                self._at_hand[user_id] = at_hand
+                if len(self._at_hand) > AT_HAND:
+                    self._at_hand.popitem(last=False)
+        if self._is_time(at_hand.due):
             self.touch(user_id)
             self._on_stale()
-        return profile
+        return at_hand.profile
 
     def synopses(self, user_id: UserId) -> list[Synopsis]:
         """The tiers that are kept of a user, each right if its basis is that of the facts that hold."""
@@ -128,57 +147,94 @@ class Profiles:
                 self._at_hand.pop(user_id, None)
                 self._stale.pop(user_id, None)
 
-    async def refresh(self) -> None:
-        """Makes the synopses anew that are not of the facts that hold, if it is time to."""
-        while True:
-            with self._lock:
-                if not self._stale:
-                    return
-                user_id, _ = self._stale.popitem(last=False)
-            try:
-                await self._refresh(user_id)
-            except ModelError as error:
-                _log.warning("no synopsis of %s (%s): the template stands in", user_id, error.code)
-            except UserNotFoundError:
-                _log.info("%s was merged or erased while its synopsis was made", user_id)
+    async def refresh(self) -> bool:
+        """Makes some of the synopses anew that are not of the facts that hold; true: there are more."""
+        with self._lock:
+            users = [self._stale.popitem(last=False)[0] for _ in range(min(AT_ONCE, len(self._stale)))]
+            more = bool(self._stale)
+        ends = await asyncio.gather(*map(self._try, users), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return more
 
-    def _made(self, user_id: UserId) -> tuple[Profile, bool]:
-        """The profile, and whether a synopsis has to be made."""
+    async def _try(self, user_id: UserId) -> None:
+        try:
+            made_all = await self._refresh(user_id)
+        except ModelError as error:
+            _log.warning("no synopsis of %s (%s): the template stands in", user_id, error.code)
+            made_all = False
+        except UserNotFoundError:
+            _log.info("%s was merged or erased while its synopsis was made", user_id)
+            return
+        with self._lock:
+            at_hand = self._at_hand.get(user_id)
+            if not made_all and at_hand is not None:
+                self._at_hand[user_id] = replace(at_hand, due=self._clock() + RETRY)
+
+    def _made(self, user_id: UserId, state: State) -> _AtHand:
         facts = [one for one, _ in known(self._facts.live(user_id))]
-        kept = {one.tier: one for one in self._synopses.read(user_id)}
-        texts, stale = [], False
+        single = _within(facts, MOST_KNOWN)
+        if not state.wanted:
+            return _AtHand(state, Profile("", single), None)
+        kept, now = {one.tier: one for one in self._synopses.read(user_id)}, self._clock()
+        texts, due = [], []
         for tier in TIERS:
             of_tier = [one for one in facts if tier_of(one.path) == tier]
-            right = tier in kept and kept[tier].basis == basis(of_tier)
-            stale = stale or (not right and bool(of_tier or tier in kept))
-            texts.append(kept[tier].text if right else templated(of_tier))
-        return Profile(" ".join(filter(None, texts)), _within(facts, MOST_KNOWN)), stale
+            from_when = self._due(kept.get(tier), of_tier, now)
+            if from_when is not None:
+                due.append(from_when)
+            texts.append(kept[tier].text if tier in kept and from_when is None else templated(of_tier))
+        return _AtHand(state, Profile(" ".join(filter(None, texts)), single), min(due, default=None))
 
-    async def _refresh(self, user_id: UserId) -> None:
-        version, now = self._synopses.version(user_id), self._clock()
+    async def _refresh(self, user_id: UserId) -> bool:
+        """False: not all that is to be made was made."""
+        state, now = self._synopses.state(user_id), self._clock()
+        if not state.wanted:
+            return True
         facts = [one for one, _ in known(self._facts.live(user_id))]
         kept = {one.tier: one for one in self._synopses.read(user_id)}
-        made = []
-        for tier in TIERS:
-            of_tier = [one for one in facts if tier_of(one.path) == tier]
-            if self._is_due(kept.get(tier), of_tier, now):
-                made.append(await self._synopsis(tier, of_tier, now))
-        if made:
-            self._synopses.write(user_id, made, version)
-            # The clock may stand still, and the version with it.
-            with self._lock:
-                self._at_hand.pop(user_id, None)
+        made: list[Synopsis] = []
+        try:
+            for tier in TIERS:
+                of_tier = [one for one in facts if tier_of(one.path) == tier]
+                due = self._due(kept.get(tier), of_tier, now)
+                if due is not None and due <= now:
+                    synopsis = await self._synopsis(user_id, tier, of_tier, now)
+                    if synopsis is None:
+                        return False
+                    made.append(synopsis)
+        finally:
+            if made:
+                self._synopses.write(user_id, made, state)
+                # The clock may stand still, and the version with it.
+                with self._lock:
+                    self._at_hand.pop(user_id, None)
+        return True
 
-    def _is_due(self, kept: Synopsis | None, of_tier: Sequence[Known], now: datetime) -> bool:
+    def _due(self, kept: Synopsis | None, of_tier: Sequence[Known], now: datetime) -> datetime | None:
+        """From when on a tier is to be made anew; ``None``: it is right."""
         if kept is None:
-            return bool(of_tier)
+            return now if of_tier else None
+        if kept.basis == basis(of_tier):
+            return None
         # A synopsis of the future is of a clock that went back since.
-        waits = kept.made_at <= now < kept.made_at + self._interval
-        return kept.basis != basis(of_tier) and not (waits and of_tier)
+        at_once = not of_tier or kept.made_at > now
+        return now if at_once else kept.made_at + self._interval
 
-    async def _synopsis(self, tier: Tier, of_tier: Sequence[Known], now: datetime) -> Synopsis:
+    def _is_time(self, due: datetime | None) -> bool:
+        if due is None:
+            return False
+        now = self._clock()
+        # Later than any wait could end: the clock went back.
+        return due <= now or due > now + max(self._interval, RETRY)
+
+    async def _synopsis(self, user_id: UserId, tier: Tier, of_tier: Sequence[Known], now: datetime) -> Synopsis | None:
+        """A tier, made; ``None``: the user's model calls of this day are used up."""
         text, model = templated(of_tier), ""
         if self._model is not None and of_tier:
+            if not self._synopses.spend(user_id, now.astimezone(UTC).date().isoformat(), self._calls_per_day):
+                return None
             text, model = await self._written(self._model, tier, of_tier), self._model.name
         return Synopsis(tier, text, basis(of_tier), model, now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muxi.core.memory.bm25 import Places
-from muxi.core.memory.columns import Column
 from muxi.core.memory.features import Candidates, Floats, Marks, Scale, features_of
+from muxi.core.memory.layout import Layout
+from muxi.core.memory.packed import Packed
 from muxi.core.memory.question import Question
-from muxi.core.memory.rows import Keep, Layout, Rows, signs
+from muxi.core.memory.rows import Keep, Rows, signs
 from muxi.core.memory.traits import ASKS, ENDS_ASKING, TIMED, Days
 from muxi.core.memory.types import Hit, Memory
+from muxi.core.memory.vectors import VectorColumn
 from muxi.core.memory.weights import total
 from muxi.errors import EmbeddingMismatchError
 from muxi.ids import MemoryId
@@ -28,13 +30,16 @@ MOST_SCORED = 16_384
 BY_WORDS, BY_SIGNS = 512, 1_536
 _SAMPLE = 1_024
 
-_GATHERED = 256
+_READ_AT_ONCE = 1_000
 
 # Scores are compared to this many decimals, so that the last bits of a sum decide nothing.
 _DECIMALS = 6
 
 # An answer about a day is often given a little after it.
 _DAYS_AFTER = 14
+
+
+Read = Callable[[Sequence[MemoryId]], Iterable[Memory]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,16 @@ class _Cosines:
 
 
 class MemoryIndex:
-    """One owner's memories in arrays, ready to be ranked. Thread-safe (one lock)."""
+    """One owner's memories in arrays, ready to be ranked. Thread-safe (one lock).
 
-    def __init__(self) -> None:
+    Args:
+        read: reads memories that were loaded packed, when somebody has to see them; of those that are no more, none.
+    """
+
+    def __init__(self, read: Read = lambda _: ()) -> None:
         self._lock = Lock()
         self._rows = Rows()
+        self._read = read
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -93,6 +103,19 @@ class MemoryIndex:
             moved = [memory for memory in given.values() if not self._rows.update(memory)]
             self._rows.drop(memory.id for memory in moved)
             self._rows.add(moved)
+            self._write_anew_if_stale()
+
+    def load(self, packed: Packed) -> None:
+        """Adds packed memories, none of which is here.
+
+        Raises:
+            EmbeddingMismatchError: their vectors have another dimension than the vectors here.
+        """
+        with self._lock:
+            held = self._rows.dimension
+            if packed.dimension and held not in (None, packed.dimension):
+                raise _mismatch(packed.vectors[0], held)
+            self._rows.load(packed)
             self._write_anew_if_stale()
 
     def remove(self, ids: Iterable[MemoryId]) -> None:
@@ -137,6 +160,8 @@ class MemoryIndex:
         with self._lock:
             if vector is not None and self._rows.vectors is not None:
                 self._check_dimensions([vector])
+            if keep is not None:
+                self._see(self._rows.row_of.values())
             layout = self._rows.layout(keep)
             if not len(layout.order):
                 return []
@@ -144,8 +169,19 @@ class MemoryIndex:
             places, candidates = self._candidates(asked, layout, limit)
             features = features_of(candidates)
             best = self._best(layout.order[places], total(features).round(_DECIMALS), limit)
-            told = [_told(features, which) if explain else None for which, _, _ in best]
-            return [Hit(memory, score, of) for (_, memory, score), of in zip(best, told, strict=True)]
+            self._see(int(layout.order[places[which]]) for which, _ in best)
+            found = [(which, self._rows.memories[layout.order[places[which]]], score) for which, score in best]
+            # What is not there any more was deleted at this moment.
+            return [
+                Hit(memory, score, _told(features, which) if explain else None)
+                for which, memory, score in found
+                if memory is not None
+            ]
+
+    def _see(self, rows: Iterable[int]) -> None:
+        unseen = self._rows.unseen(rows)
+        for first in range(0, len(unseen), _READ_AT_ONCE):
+            self._rows.show(self._read(unseen[first : first + _READ_AT_ONCE]))
 
     def _write_anew_if_stale(self) -> None:
         if self._rows.is_stale:
@@ -168,7 +204,7 @@ class MemoryIndex:
         found = texts.found(rows.words, asked.question.terms)
         alone = texts.scores(found)
         places = self._places(asked, layout, alone, limit)
-        at = layout.order[places]
+        flags = layout.values(rows.flags, places)
         previous = places > texts.first[places]
         before = np.maximum(places - 1, 0)
         asks = previous & (rows.flags.values[layout.order[before]] & ASKS > 0)
@@ -180,17 +216,17 @@ class MemoryIndex:
             scale=cosines.scale,
             window_scale=cosines.window_scale,
             bm25=alone[places],
-            window_bm25=texts.window_scores(found, places),
+            window_bm25=texts.window_scores(found, None if len(places) == len(layout.order) else places),
             asked_bm25=np.where(asks, alone[before], 0.0),
-            named=_equal(rows.speaker.values[at], asked.speaker),
-            words=rows.length.values[at],
-            is_question=rows.flags.values[at] & ENDS_ASKING > 0,
-            is_timed=rows.flags.values[at] & TIMED > 0,
+            named=_equal(layout.values(rows.speaker, places), asked.speaker),
+            words=layout.values(rows.length, places),
+            is_question=flags & ENDS_ASKING > 0,
+            is_timed=flags & TIMED > 0,
             asks_when=asked.question.asks_when,
-            days_off=_days_off(rows.day.values[at], asked.days),
-            names_day=self._naming(asked.days)[at],
-            age=np.maximum(asked.now.timestamp() - rows.said_at.values[at], 0.0),
-            importance=rows.importance.values[at],
+            days_off=_days_off(layout.values(rows.day, places), asked.days),
+            names_day=self._naming(asked.days)[layout.order[places]],
+            age=np.maximum(asked.now.timestamp() - layout.values(rows.said_at, places), 0.0),
+            importance=layout.values(rows.importance, places),
         )
 
     def _cosines(self, asked: _Asked, layout: Layout, places: Places) -> _Cosines:
@@ -203,11 +239,11 @@ class MemoryIndex:
 
         def itself(at: Places | slice) -> Floats:
             of = layout.order[at]
-            return _dots(vectors, vector, of, rows.embedded.values[of])
+            return _cosines(vectors, vector, of, rows.embedded.values[of])
 
         def window(at: Places | slice) -> Floats:
             of = layout.order[at]
-            return _dots(windows, vector, of, rows.windowed.values[of] & layout.windowed[at])
+            return _cosines(windows, vector, of, rows.windowed.values[of] & layout.windowed[at])
 
         alone = itself(places)
         if len(places) == len(layout.order):
@@ -231,7 +267,7 @@ class MemoryIndex:
             return np.arange(count)
         chosen = [_highest(words, max(BY_WORDS, limit))]
         if asked.vector is not None and (all_signs := rows.signs()) is not None:
-            unlike = np.bitwise_count(all_signs ^ signs(asked.vector))
+            unlike = np.bitwise_count(all_signs ^ signs(asked.vector > 0))
             apart = np.sum([unlike[:, i] for i in range(unlike.shape[1])], axis=0, dtype=np.int16)
             alike = np.where(rows.embedded.values, -apart, np.iinfo(np.int16).min)
             chosen.append(_highest(alike[layout.order], max(BY_SIGNS, limit)))
@@ -247,28 +283,27 @@ class MemoryIndex:
     def _naming(self, days: Sequence[Days]) -> Marks:
         """Of each row whether it names a day of these."""
         rows = self._rows
-        marked = np.zeros(len(rows.memories), np.bool_)
+        marked = np.zeros(len(rows.ids), np.bool_)
         for first, last in days:
             hits = (rows.first_days.values <= last) & (rows.last_days.values >= first)
             marked[rows.date_rows.values[hits]] = True
         return marked
 
-    def _best(self, rows: Places, scores: Floats, limit: int) -> list[tuple[int, Memory, float]]:
-        """The best: which candidate, its memory, its score."""
+    def _best(self, rows: Places, scores: Floats, limit: int) -> list[tuple[int, float]]:
+        """The best: which candidate, and its score."""
         some = np.arange(len(rows))
         if limit < len(rows):
             some = np.flatnonzero(scores >= np.partition(scores, -limit)[-limit])
         newer = self._rows.said_at.values[rows[some]].tolist()
-        memories = [self._rows.memories[row] for row in rows[some]]
-        keys = zip(scores[some].tolist(), newer, [memory.id for memory in memories], some.tolist(), strict=True)
-        ranked = sorted(zip(keys, memories, strict=True), key=lambda one: one[0], reverse=True)
-        return [(which, memory, score) for (score, _, _, which), memory in ranked[:limit]]
+        ids = [self._rows.ids[row] for row in rows[some].tolist()]
+        ranked = sorted(zip(scores[some].tolist(), newer, ids, some.tolist(), strict=True), reverse=True)
+        return [(which, score) for score, _, _, which in ranked[:limit]]
 
     def _check_dimensions(self, vectors: list[NDArray[np.float32]]) -> None:
         if not vectors:
             return
-        held = self._rows.vectors
-        dimension = vectors[0].size if held is None else held.values.shape[1]
+        held = self._rows.dimension
+        dimension = vectors[0].size if held is None else held
         for vector in vectors:
             if vector.shape != (dimension,):
                 raise _mismatch(vector, dimension)
@@ -278,21 +313,13 @@ def _told(features: Mapping[str, Floats], which: int) -> dict[str, float]:
     return {name: float(column[which]) for name, column in features.items()}
 
 
-def _dots(column: Column, vector: NDArray[np.float32], rows: Places, known: Marks) -> Floats:
-    # One dot product a row, not a matrix product: it gives a row the same bits wherever the row stands, and wakes
-    # no threads of BLAS, which wait for each other when the machine is busy.
-    vector = vector.astype(np.float32, copy=False)
-    if 2 * len(rows) > len(column.values):
-        dots = np.vecdot(column.values, vector)[rows]
-    else:
-        dots = np.empty(len(rows), np.float32)
-        gathered = np.empty((_GATHERED, len(vector)), np.float32)  # few enough to stay in the processor's cache
-        for first in range(0, len(rows), _GATHERED):
-            some = rows[first : first + _GATHERED]
-            block = np.take(column.values, some, axis=0, out=gathered[: len(some)], mode="clip")
-            dots[first : first + _GATHERED] = np.vecdot(block, vector)
-    clipped: Floats = np.where(known, np.clip(dots.astype(np.float64), -1.0, 1.0), np.nan)
-    return clipped
+def _cosines(column: VectorColumn, vector: NDArray[np.float32], rows: Places, known: Marks) -> Floats:
+    cosines = column.dots(vector, rows).astype(np.float64)
+    np.minimum(cosines, 1.0, out=cosines)
+    np.maximum(cosines, -1.0, out=cosines)
+    if not known.all():
+        cosines[~known] = np.nan
+    return cosines
 
 
 def _days_off(said: NDArray[np.int64], days: Sequence[Days]) -> Floats:

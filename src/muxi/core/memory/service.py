@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muxi.core.clock import Clock
-from muxi.core.memory.cache import DEFAULT_BYTES, IndexCache
+from muxi.core.memory.cache import DEFAULT_BYTES, IndexCache, Packing
 from muxi.core.memory.dates import find_dates
 from muxi.core.memory.embedder import Embedder, embed_fitting
 from muxi.core.memory.keeping import Keep as KeepText
 from muxi.core.memory.keeping import without_private_values
+from muxi.core.memory.packing import Packer
+from muxi.core.memory.segment_store import SegmentStore
 from muxi.core.memory.store import MemoryStore
 from muxi.core.memory.types import NOTE, Hit, Memory
 from muxi.core.models.base import EmbeddingModel
@@ -62,6 +64,7 @@ class Memories:
         clock: the time, in UTC.
         cache_bytes: the bound on the indexes kept in memory.
         keep: what may be kept of a text.
+        segments: of the same formation; without them a first search takes longer.
     """
 
     def __init__(
@@ -72,12 +75,15 @@ class Memories:
         *,
         cache_bytes: int = DEFAULT_BYTES,
         keep: KeepText = without_private_values,
+        segments: SegmentStore | None = None,
     ) -> None:
         self._keep = keep
         self._store = store
         self._clock = clock
-        self.embedder = Embedder(store, model)
-        self.cache = IndexCache(store, cache_bytes)
+        packer = Packer(segments) if segments else None
+        self.embedder = Embedder(store, model, packer)
+        packing = Packing(segments, packer, self.embedder.wake) if segments and packer else None
+        self.cache = IndexCache(store, cache_bytes, packing)
         self._dimension = 0
 
     async def embed(self, text: str) -> NDArray[np.float32]:

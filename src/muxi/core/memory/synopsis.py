@@ -74,17 +74,33 @@ class Synopsis:
     made_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a user's synopsis rests on.
+
+    Attributes:
+        version: changes whenever the facts or the synopses do.
+        wanted: false: the user has opted out of being read, under whichever name. No synopsis is made then.
+    """
+
+    version: tuple[object, ...]
+    wanted: bool = True
+
+
 class SynopsisStore(Protocol):
     """Synopses. Bound to one formation; ``user_id`` is a canonical user."""
 
-    def version(self, user_id: UserId) -> tuple[object, ...]:
-        """Changes whenever the facts or the synopses of a user do."""
+    def state(self, user_id: UserId) -> State:
+        """How it stands with a user."""
 
     def read(self, user_id: UserId) -> list[Synopsis]:
         """What is kept of a user."""
 
-    def write(self, user_id: UserId, synopses: Sequence[Synopsis], version: tuple[object, ...]) -> bool:
-        """Keeps synopses that were made at a version; false: it has changed since, and nothing was kept."""
+    def write(self, user_id: UserId, synopses: Sequence[Synopsis], state: State) -> bool:
+        """Keeps synopses that were made of a state; false: it has changed since, and nothing was kept."""
+
+    def spend(self, user_id: UserId, today: str, most: int) -> bool:
+        """Counts a model call of a user on a day; false: there were as many as there may be, and none is to be made."""
 
 
 def known(facts: Sequence[Fact]) -> list[tuple[Known, float]]:

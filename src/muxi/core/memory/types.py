@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ NOTE = "note"
 WINDOW = 3
 #: What extraction concluded from what a user said.
 FOUND = "found"
+#: The key of metadata that says who said it.
+SPEAKER = "speaker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,13 @@ class Memory:
     def has_expired(self, now: datetime) -> bool:
         """Whether it is not recalled any more, though it may not be swept away yet."""
         return self.expires_at is not None and self.expires_at <= now
+
+
+def bare(memory: Memory) -> Memory:
+    """A memory without what recall knows of it: its vectors and traits."""
+    if memory.vector is None and memory.window is None and memory.traits is None:
+        return memory
+    return replace(memory, vector=None, window=None, traits=None)
 
 
 @dataclass(frozen=True, slots=True)

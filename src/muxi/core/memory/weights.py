@@ -35,6 +35,11 @@ FITTED: Mapping[str, float] = {
 WEIGHTS: Mapping[str, float] = {**FITTED, "recency": 0.25, "importance": 1.0}
 
 
+def adds(features: Mapping[str, float]) -> dict[str, float]:
+    """What each feature of a candidate adds to its score."""
+    return {name: weight * features[name] for name, weight in WEIGHTS.items() if name in features}
+
+
 def total(features: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """The score of every candidate, higher is better."""
     score = np.zeros(len(features["vector"]))

@@ -52,6 +52,7 @@ class Sweeper:
         expire_visitors: erases anonymous users whose token has ended, and returns how many.
         clock: the time, in UTC.
         scrub: takes what was removed out of the files.
+        on_swept: told that memories are gone: the windows that held them have to be made anew.
         interval: from the end of a sweep to the next one.
     """
 
@@ -62,6 +63,7 @@ class Sweeper:
         expire_visitors: Callable[[], int],
         clock: Clock,
         scrub: Scrub,
+        on_swept: Callable[[], None],
         *,
         interval: timedelta,
     ) -> None:
@@ -70,6 +72,7 @@ class Sweeper:
         self._expire_visitors = expire_visitors
         self._clock = clock
         self._scrub = scrub
+        self._on_swept = on_swept
         self._interval = interval
         self._holder = uuid.uuid4().hex
         self._closed = threading.Event()
@@ -93,6 +96,8 @@ class Sweeper:
         counts: Counter[str] = Counter()
         for batch in self._batches(now):
             counts.update(self._emptied(batch))
+        if counts["memories"]:
+            self._on_swept()
         visitors = self._expire_visitors()
         self._store.end(self._holder, self._clock(), +counts)
         # Asked for, it is done in any case; else not for nothing: a small file is written anew by it.

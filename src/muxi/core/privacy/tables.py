@@ -167,6 +167,10 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("started_at", time),
         Column("last_at", time),
         Column("next_seq", number),
+        Column("metadata", mapping, optional=True),
+        Column("ended_at", time, optional=True),
+        Column("expires_at", time, optional=True),
+        Column("idle_s", number, optional=True),
     ),
     "messages": (
         Column("session_id", id_of("ses"), refers="sessions"),
@@ -283,7 +287,12 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
 }
 
 #: Tables with rows of users that no export holds, and why.
-NOT_EXPORTED = {"verifications": "codes under way: they end within minutes, and prove nothing anywhere else"}
+NOT_EXPORTED = {
+    "verifications": "codes under way: they end within minutes, and prove nothing anywhere else",
+    "api_keys": "what opens here opens nothing anywhere else, and a restored user is given new keys",
+    "memory_segments": "memories packed for a quick start, made anew of them",
+    "token_floors": "since when the tokens count that were made here",
+}
 #: Columns that no export holds: made anew, or of the formation.
 MADE_ANEW = {
     "users": {"memory_version", "memory_floor", "fact_version"},

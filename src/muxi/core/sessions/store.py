@@ -26,6 +26,19 @@ class SessionStore(Protocol):
     ) -> Session:
         """This owner's session of this key, made (as ``session_id``) if there is none. Race-free."""
 
+    def add(self, session: Session, key: str) -> None:
+        """Keeps a new session.
+
+        Raises:
+            UserNotFoundError: its user was erased.
+        """
+
+    def get(self, session_id: SessionId) -> Session | None:
+        """A session, whoever's it is."""
+
+    def end(self, session_id: SessionId, now: datetime) -> None:
+        """Ends a session, unless it has ended. Its key finds no session any more."""
+
     def newest(self, user_id: UserId, before: tuple[datetime, SessionId], limit: int) -> list[Session]:
         """A user's sessions before a (last_at, id), newest first."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,10 @@ class Session:
         started_at: in UTC.
         last_at: when the last message was stored, in UTC.
         messages: how many messages it has.
+        metadata: the application's own, of one that was opened by itself.
+        ended_at: since when nothing can be said in it.
+        expires_at: when it ends by itself; ``None``: never.
+        idle_s: how many seconds of silence end it.
     """
 
     id: SessionId
@@ -39,6 +43,15 @@ class Session:
     started_at: datetime
     last_at: datetime
     messages: int
+    metadata: Mapping[str, Any] | None = None
+    ended_at: datetime | None = None
+    expires_at: datetime | None = None
+    idle_s: int | None = None
+
+    def end(self) -> datetime | None:
+        """When it ended, or will end if nothing more is said; ``None``: never."""
+        silent = None if self.idle_s is None else self.last_at + timedelta(seconds=self.idle_s)
+        return min((one for one in (self.ended_at, self.expires_at, silent) if one is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

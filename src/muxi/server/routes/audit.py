@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter
 
 from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput
 from muxi.core.threads import in_thread
-from muxi.server.caller import AdminCalling
+from muxi.server.caller import Caller, requires
 from muxi.server.schemas.audit import RecordOut, RecordPage, VerdictOut
 from muxi.server.schemas.base import Name
 
@@ -15,13 +17,15 @@ router = APIRouter(prefix="/audit", tags=["audit"])
 
 
 @router.get("")
-async def list_audit(caller: AdminCalling, cursor: str | None = None, limit: int = 50, action: Name = "") -> RecordPage:
+async def list_audit(
+    caller: Annotated[Caller, requires("audit:read")], cursor: str | None = None, limit: int = 50, action: Name = ""
+) -> RecordPage:
     """Every change, newest first: of the acting user if one is named, of one action if one is told."""
     return await in_thread(_page, caller.formation, caller.header_user, action, cursor, limit)
 
 
 @router.get("/verify")
-async def verify_audit(caller: AdminCalling) -> VerdictOut:
+async def verify_audit(caller: Annotated[Caller, requires("audit:read")]) -> VerdictOut:
     """Reads the whole chain and finds the first row that is changed or missing."""
     return VerdictOut.of(await in_thread(caller.formation.audit.verify))
 

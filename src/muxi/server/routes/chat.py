@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from muxi.core.chat.reply import reply, stream
 from muxi.core.chat.types import Turn
-from muxi.server.caller import Calling
+from muxi.server.caller import Caller, requires
 from muxi.server.events import Answer
 from muxi.server.hang_up import unless_hung_up
 from muxi.server.schemas.chat import ChatReply, ChatRequest
@@ -18,7 +20,9 @@ EVENT_STREAM = "text/event-stream"
 
 
 @router.post("/chat", response_model=ChatReply, responses={200: {"content": {EVENT_STREAM: {}}}})
-async def chat(request: Request, caller: Calling, body: ChatRequest) -> Response | ChatReply:
+async def chat(
+    request: Request, caller: Annotated[Caller, requires("chat:write")], body: ChatRequest
+) -> Response | ChatReply:
     """Answers a message and remembers the exchange, whole or not at all; as JSON or as a stream of events."""
     turn = Turn(
         body.message,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import APIRouter
 
@@ -10,7 +11,7 @@ from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput
 from muxi.core.memory.facts import Change, Fact
 from muxi.core.threads import in_thread
-from muxi.server.caller import Calling
+from muxi.server.caller import Caller, requires
 from muxi.server.schemas.base import Moment
 from muxi.server.schemas.context import ContextOut, Deleted, FactList, FactOut, FactPage, Knowledge, NewValue
 
@@ -18,37 +19,39 @@ router = APIRouter(prefix="/context", tags=["context"])
 
 
 @router.get("")
-async def get_context(caller: Calling, at: Moment | None = None) -> ContextOut:
+async def get_context(caller: Annotated[Caller, requires("context:read")], at: Moment | None = None) -> ContextOut:
     """What is known of the acting user; as it was, if a time is given. Nobody has an empty one."""
     return await in_thread(_get, caller.formation, caller.user(), at)
 
 
 @router.get("/facts")
-async def get_facts(caller: Calling) -> FactList:
+async def get_facts(caller: Annotated[Caller, requires("context:read")]) -> FactList:
     """The facts that the acting user's context rests on, each with where it comes from."""
     return await in_thread(_facts, caller.formation, caller.user())
 
 
 @router.get("/history")
-async def get_history(caller: Calling, path: str = "", cursor: str | None = None, limit: int = 50) -> FactPage:
+async def get_history(
+    caller: Annotated[Caller, requires("context:read")], path: str = "", cursor: str | None = None, limit: int = 50
+) -> FactPage:
     """How the acting user's context came to be, or what is at a path, newest first."""
     return await in_thread(_history, caller.formation, caller.user(), path, cursor, limit)
 
 
 @router.patch("")
-async def merge_context(caller: Calling, body: Knowledge) -> FactList:
+async def merge_context(caller: Annotated[Caller, requires("context:write")], body: Knowledge) -> FactList:
     """Adds a document: each of its values replaces the one at its path, and nothing else is touched."""
     return await in_thread(_merge, caller.formation, caller.user(body.user_id), body)
 
 
 @router.put("/{path:path}")
-async def put_value(caller: Calling, path: str, body: NewValue) -> FactList:
+async def put_value(caller: Annotated[Caller, requires("context:write")], path: str, body: NewValue) -> FactList:
     """Gives a path its value; with `op`, adds a value to the list there, or takes one from it."""
     return await in_thread(_change, caller.formation, caller.user(body.user_id), body.change(path))
 
 
 @router.delete("/{path:path}")
-async def delete_path(caller: Calling, path: str, forget: bool = False) -> Deleted:
+async def delete_path(caller: Annotated[Caller, requires("context:write")], path: str, forget: bool = False) -> Deleted:
     """Ends what is at a path and below it; with `forget` its history goes, too."""
     return await in_thread(_delete, caller.formation, caller.user(), path, forget)
 

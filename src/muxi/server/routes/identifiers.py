@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from typing import Annotated
+
 from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
 
 from muxi.core.identity.types import IdentifierInput
 from muxi.core.threads import in_thread
-from muxi.server.caller import AdminCalling, Caller, Calling
+from muxi.server.caller import Caller, requires
+from muxi.server.download import JSON_LINES
+from muxi.server.importing import CSV, Importing, format_of
 from muxi.server.schemas.identifiers import (
     Associated,
     AssociateRequest,
@@ -21,27 +28,49 @@ router = APIRouter(prefix="/identifiers", tags=["identifiers"])
 
 
 @router.get("")
-async def list_identifiers(caller: Calling) -> UserIdentifiers:
+async def list_identifiers(caller: Annotated[Caller, requires("identities:read")]) -> UserIdentifiers:
     """Every identifier of the acting user."""
     return await in_thread(_listed, caller, caller.user())
 
 
 @router.post("")
-async def associate_identifiers(caller: Calling, body: AssociateRequest) -> Associated:
+async def associate_identifiers(
+    caller: Annotated[Caller, requires("identities:write")], body: AssociateRequest
+) -> Associated:
     """Links identifiers to one user: all of them, or none and an error."""
     if body.merge or body.verified:
-        caller.require_admin()
+        caller.require("identities:merge")
     return await in_thread(_associate, caller, body)
 
 
 @router.post("/bulk")
-async def associate_many(caller: AdminCalling, body: BulkRequest) -> BulkResultOut:
+async def associate_many(caller: Annotated[Caller, requires("identities:import")], body: BulkRequest) -> BulkResultOut:
     """Links the identifiers of many users. A group that conflicts is reported, and the rest is linked."""
     return await in_thread(_associate_many, caller, body)
 
 
+@router.post(
+    "/import",
+    response_class=Response,
+    responses={HTTPStatus.OK: {"content": {JSON_LINES: {"schema": {"type": "string"}}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {kind: {"schema": {"type": "string"}} for kind in (CSV, JSON_LINES)},
+        }
+    },
+)
+async def import_identifiers(
+    request: Request, caller: Annotated[Caller, requires("identities:import")], dry_run: bool = False
+) -> Response:
+    """Links what a file says. The answer tells how far it is, each conflict, and at last what came of it."""
+    return Importing(request, caller, format_of(request.headers.get("content-type", "")), dry_run=dry_run)
+
+
 @router.post("/unlink")
-async def unlink_identifier(caller: Calling, body: UnlinkRequest) -> UserIdentifiers:
+async def unlink_identifier(
+    caller: Annotated[Caller, requires("identities:write")], body: UnlinkRequest
+) -> UserIdentifiers:
     """Takes an identifier from its user. Seen again, it is a new user's."""
     return await in_thread(_unlink, caller, body)
 

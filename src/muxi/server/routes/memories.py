@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Annotated
 
 from fastapi import APIRouter
 
@@ -14,7 +15,7 @@ from muxi.core.memory.types import Memory
 from muxi.core.text import checked_metadata
 from muxi.core.threads import in_thread
 from muxi.errors import InvalidMemoryError, MemoryNotFoundError
-from muxi.server.caller import Calling
+from muxi.server.caller import Caller, requires
 from muxi.server.schemas.memories import (
     AddMemories,
     HitOut,
@@ -30,7 +31,9 @@ router = APIRouter(prefix="/memories", tags=["memories"])
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
-async def add_memories(caller: Calling, body: AddMemories) -> MemoryOut | MemoryList:
+async def add_memories(
+    caller: Annotated[Caller, requires("memories:write")], body: AddMemories
+) -> MemoryOut | MemoryList:
     """Remembers a text of a user, or up to 1,000: all or none."""
     raw = caller.user(body.user_id)
     if isinstance(body, NewMemories):
@@ -42,13 +45,15 @@ async def add_memories(caller: Calling, body: AddMemories) -> MemoryOut | Memory
 
 
 @router.get("")
-async def list_memories(caller: Calling, cursor: str | None = None, limit: int = 50) -> MemoryPage:
+async def list_memories(
+    caller: Annotated[Caller, requires("memories:read")], cursor: str | None = None, limit: int = 50
+) -> MemoryPage:
     """The acting user's memories, newest first."""
     return await in_thread(_page, caller.formation, caller.user(), cursor, limit)
 
 
 @router.post("/search")
-async def search_memories(caller: Calling, body: SearchRequest) -> Hits:
+async def search_memories(caller: Annotated[Caller, requires("memories:read")], body: SearchRequest) -> Hits:
     """What a user's memories, or their recent messages, say about something, the best first."""
     hits = await search(
         caller.formation,
@@ -58,12 +63,13 @@ async def search_memories(caller: Calling, body: SearchRequest) -> Hits:
         long_term=body.scope == "long_term",
         where=checked_metadata(body.filter_metadata or {}, InvalidMemoryError),
         limit=body.limit,
+        explain=body.explain,
     )
     return Hits(hits=[HitOut.of(hit) for hit in hits])
 
 
 @router.delete("/{memory_id}", status_code=HTTPStatus.NO_CONTENT)
-async def delete_memory(caller: Calling, memory_id: str) -> None:
+async def delete_memory(caller: Annotated[Caller, requires("memories:write")], memory_id: str) -> None:
     """Forgets one of the acting user's memories."""
     await in_thread(_delete, caller.formation, caller.user(), memory_id)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter
 
 from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput, Merge
 from muxi.core.privacy.joining import preview
 from muxi.core.threads import in_thread
-from muxi.server.caller import AdminCalling, Caller, Calling
+from muxi.server.caller import Caller, requires
 from muxi.server.schemas.identifiers import core_form
 from muxi.server.schemas.merges import MergeList, MergeOut, MergePreviewOut, MergeRequest, SplitRequest
 
@@ -16,19 +18,21 @@ router = APIRouter(tags=["merges"])
 
 
 @router.post("/users/merge")
-async def merge_users(caller: AdminCalling, body: MergeRequest) -> MergeOut | MergePreviewOut:
+async def merge_users(
+    caller: Annotated[Caller, requires("identities:merge")], body: MergeRequest
+) -> MergeOut | MergePreviewOut:
     """Makes users one: all of them, or none and an error. With `dry_run` it says what each has, and changes nothing."""
     return await in_thread(_merge, caller, body)
 
 
 @router.post("/users/split")
-async def split_merge(caller: AdminCalling, body: SplitRequest) -> MergeOut:
+async def split_merge(caller: Annotated[Caller, requires("identities:merge")], body: SplitRequest) -> MergeOut:
     """Undoes a merge: each side is as it was, and what was written since stays with the survivor."""
     return MergeOut.of(await in_thread(_split, caller, body.merge_id))
 
 
 @router.get("/merges")
-async def list_merges(caller: Calling) -> MergeList:
+async def list_merges(caller: Annotated[Caller, requires("identities:read")]) -> MergeList:
     """The merges that made the acting user, and those that were undone, newest first."""
     return await in_thread(_merges, caller.formation, caller.user())
 

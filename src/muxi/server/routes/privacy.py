@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import IO, Literal
+from typing import IO, Annotated, Literal
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from muxi.core.privacy.types import UserExport
-from muxi.errors import UserNotFoundError
-from muxi.ids import UserId
-from muxi.server.caller import AdminCalling, Caller, Calling
+from muxi.errors import UnprovenIdentifierError, UserNotFoundError
+from muxi.ids import UserId, is_id
+from muxi.server.caller import Caller, requires
 from muxi.server.download import JSON_LINES, Download
 from muxi.server.schemas.base import Moment
 from muxi.server.schemas.users import DeletedOut, ErasedOut, RestoredOut
@@ -27,7 +27,9 @@ _TWO_FORMS = {"application/json": {"schema": {"type": "object"}}, JSON_LINES: {"
 
 
 @router.get("/{user_id}/export", response_class=Response, responses={HTTPStatus.OK: {"content": _TWO_FORMS}})
-async def export_user(caller: Calling, user_id: str, format: Literal["json", "jsonl"] = "json") -> Response:
+async def export_user(
+    caller: Annotated[Caller, requires("data:export")], user_id: str, format: Literal["json", "jsonl"] = "json"
+) -> Response:
     """Everything of a user, as a file: of any with the admin key, else of the acting user, if that one is proven."""
     # Not among the threads of the short steps: it takes as long as the user has said much.
     export = await run_in_threadpool(_export, caller, user_id)
@@ -39,7 +41,7 @@ async def export_user(caller: Calling, user_id: str, format: Literal["json", "js
     status_code=HTTPStatus.CREATED,
     openapi_extra={"requestBody": {"required": True, "content": _TWO_FORMS}},
 )
-async def restore_user(request: Request, caller: AdminCalling) -> RestoredOut:
+async def restore_user(request: Request, caller: Annotated[Caller, requires("users:restore")]) -> RestoredOut:
     """Brings an exported user back, ids and all, into a formation that has nothing of it."""
     lines = JSON_LINES in request.headers.get("content-type", "")
     async with received(request, whole=not lines) as file:
@@ -47,14 +49,16 @@ async def restore_user(request: Request, caller: AdminCalling) -> RestoredOut:
 
 
 @router.delete("/{user_id}")
-async def erase_user(caller: AdminCalling, user_id: str) -> ErasedOut:
+async def erase_user(caller: Annotated[Caller, requires("users:erase")], user_id: str) -> ErasedOut:
     """Erases a user and everyone who was merged into them, in every table."""
     # Not among the threads of the short steps: it takes what was erased out of the files, too.
     return await run_in_threadpool(_erase, caller, user_id)
 
 
 @router.delete("/{user_id}/data")
-async def delete_data(caller: Calling, user_id: str, before: Moment | None = None) -> DeletedOut:
+async def delete_data(
+    caller: Annotated[Caller, requires("data:delete")], user_id: str, before: Moment | None = None
+) -> DeletedOut:
     """Deletes what a user said and what is remembered of them, all or what is older; the user stays.
 
     Of any user with the admin key, else of the acting user, if that one is proven.
@@ -63,19 +67,23 @@ async def delete_data(caller: Calling, user_id: str, before: Moment | None = Non
 
 
 def _export(caller: Caller, user_id: str) -> UserExport:
-    return caller.formation.privacy.export(_own_or_any(caller, user_id))
+    return caller.formation.privacy.export(_own_or_any(caller, user_id, "users:export"))
 
 
 def _delete_data(caller: Caller, user_id: str, before: datetime | None) -> DeletedOut:
-    wanted = _own_or_any(caller, user_id)
+    wanted = _own_or_any(caller, user_id, "users:erase")
     return DeletedOut.of(caller.formation.deletion.delete_data(wanted, before, actor=caller.actor))
 
 
-def _own_or_any(caller: Caller, user_id: str) -> UserId:
-    """Whom the path names: anybody for an admin, else only the acting user, if that one is proven."""
+def _own_or_any(caller: Caller, user_id: str, of_any: str) -> UserId:
+    """Whom the path names: anybody with the permission ``of_any``, else only the acting user, if that one is proven."""
     wanted = user_id_of(user_id)
-    if not caller.admin:
-        acting = caller.formation.identities.require_proven(caller.user())
+    if not caller.may(of_any):
+        named = caller.user()
+        if caller.bound is None and isinstance(named, str) and is_id(named, "usr"):
+            # A key speaks for anybody: an id that was read somewhere must not be enough to be handed everything.
+            raise UnprovenIdentifierError("A usr_ id proves nothing. Act by an identifier that is proven.")
+        acting = caller.formation.identities.require_proven(named)
         if acting.id != caller.formation.users.locate(wanted):
             raise UserNotFoundError(f"There is no user {wanted}.")
     return wanted

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StrictInt, StrictStr, Tag
+from pydantic import Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag
 
 from muxi.core.memory.service import Draft
 from muxi.core.memory.types import Hit, Memory
+from muxi.core.memory.weights import adds
 from muxi.server.schemas.base import Metadata, Moment, Name, Request, Response
 from muxi.server.schemas.identifiers import IdentifierIn
 
@@ -119,6 +120,7 @@ class SearchRequest(Request):
     agent: Name | None = None
     filter_metadata: Metadata | None = None
     scope: Literal["long_term", "buffer"] = "long_term"
+    explain: StrictBool = Field(False, description="Say why each hit was found.")
 
 
 class HitOut(Response):
@@ -126,10 +128,18 @@ class HitOut(Response):
 
     memory: MemoryOut
     score: float
+    features: dict[str, float] | None = Field(description="What speaks for it, by name; null unless asked for.")
+    adds: dict[str, float] | None = Field(description="What each feature adds to the score; null unless asked for.")
 
     @classmethod
     def of(cls, hit: Hit) -> HitOut:
-        return cls(memory=MemoryOut.of(hit.memory), score=hit.score)
+        told = hit.features
+        return cls(
+            memory=MemoryOut.of(hit.memory),
+            score=hit.score,
+            features=None if told is None else dict(told),
+            adds=None if told is None else adds(told),
+        )
 
 
 class Hits(Response):

@@ -55,6 +55,7 @@ class HoldingsOut(Response):
     sessions: int
     messages: int
     memories: int
+    facts: int = Field(description="Those that hold.")
 
     @classmethod
     def of(cls, holdings: Holdings) -> HoldingsOut:
@@ -63,6 +64,7 @@ class HoldingsOut(Response):
             sessions=holdings.sessions,
             messages=holdings.messages,
             memories=holdings.memories,
+            facts=holdings.facts,
         )
 
 

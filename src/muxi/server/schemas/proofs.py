@@ -114,9 +114,10 @@ class SignInRequest(Request):
     token: StrictStr
     identifier: StrictStr | StrictInt
     type: StrictStr | None = None
+    verified: StrictBool = Field(False, description="It is known to be theirs, and counts as proven.")
 
 
-def span(seconds: int | None) -> timedelta | None:
+def span(seconds: float | None) -> timedelta | None:
     """Seconds as the core takes them."""
     return None if seconds is None else timedelta(seconds=seconds)
 

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from muxi.core.sessions.types import Message, Session
-from muxi.server.schemas.base import Metadata, Response
+from muxi.server.schemas.base import Metadata, Request, Response
+from muxi.server.schemas.identifiers import IdentifierIn
+
+
+class NewSession(Request):
+    """A session to be opened; ``idle`` and ``expires_in`` in seconds."""
+
+    user_id: IdentifierIn | None = None
+    metadata: Metadata | None = None
+    idle: Annotated[float, Field(ge=1, le=3_153_600_000)] | None = None
+    expires_in: Annotated[float, Field(ge=1, le=3_153_600_000)] | None = None
 
 
 class SessionOut(Response):
@@ -17,6 +30,8 @@ class SessionOut(Response):
     started_at: datetime
     last_at: datetime
     messages: int
+    metadata: Metadata
+    ends_at: datetime | None
 
     @classmethod
     def of(cls, session: Session) -> SessionOut:
@@ -27,6 +42,8 @@ class SessionOut(Response):
             started_at=session.started_at,
             last_at=session.last_at,
             messages=session.messages,
+            metadata=dict(session.metadata or {}),
+            ends_at=session.end(),
         )
 
 

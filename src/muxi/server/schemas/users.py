@@ -159,7 +159,7 @@ class ConflictOut(Response):
 
 
 class BulkResultOut(Response):
-    """What came of many groups."""
+    """What came of many groups, or of the lines of a file."""
 
     groups: int
     linked: int
@@ -168,6 +168,7 @@ class BulkResultOut(Response):
     conflict_count: int
     conflicts: list[ConflictOut]
     dry_run: bool
+    resumed_after: int = Field(description="Lines of the file that an import which was broken off had done before.")
 
     @classmethod
     def of(cls, result: BulkResult) -> BulkResultOut:
@@ -179,4 +180,5 @@ class BulkResultOut(Response):
             conflict_count=result.conflict_count,
             conflicts=[ConflictOut.of(one) for one in result.conflicts],
             dry_run=result.dry_run,
+            resumed_after=result.resumed_after,
         )

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from aiosql.adapters.generic import GenericAdapter
 
@@ -32,6 +33,10 @@ BUSY_TIMEOUT_S = 10.0
 # that is read and one that is thrown out. KiB if negative; and pages of the journal that are moved to the file at once.
 _MUCH = (("cache_size", -65536), ("wal_autocheckpoint", 10_000))
 _GROUP = "SELECT id FROM users WHERE formation_id = ? AND canonical_id = ? ORDER BY id"
+
+#: Who writes to which file of this process.
+_FILES: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
+_FILES_LOCK = threading.Lock()
 
 # A converter sees bytes; registered once for the process, used only by connections that ask for it, for columns of a
 # declared type of this name, and for expressions whose name ends with it in brackets.
@@ -91,7 +96,7 @@ class SqliteDatabase:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        self._writing = threading.Lock()
+        self._writing = _writing(path)
         self._opened: list[sqlite3.Connection] = []
         self._opening = threading.Lock()
         self._closed = False
@@ -126,6 +131,10 @@ class SqliteDatabase:
                 # Not "except": a KeyboardInterrupt or a failed COMMIT must not leave the transaction open either.
                 if conn.in_transaction:
                     conn.execute("ROLLBACK")
+
+    def read_bytes(self, conn: sqlite3.Connection, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """As any other."""
+        return conn.cursor(_Cursor).execute(query, parameters).fetchall()
 
     def insert_many(
         self, conn: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
@@ -234,6 +243,13 @@ class SqliteDatabase:
         conn.execute("PRAGMA synchronous = NORMAL")
         conn.execute("PRAGMA foreign_keys = ON")
         return conn
+
+
+def _writing(path: Path) -> threading.Lock:
+    """The lock of those who write to a file. One for all formations of this process that share it: they wait for each
+    other for as long as it takes; SQLite itself would give up, as when the disk is slow and a file is written anew."""
+    with _FILES_LOCK:
+        return _FILES.setdefault(path.resolve(), threading.Lock())
 
 
 def _set(conn: sqlite3.Connection, pragmas: Iterable[tuple[str, int]]) -> None:

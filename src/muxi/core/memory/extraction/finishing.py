@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from muxi.core.memory.context import Context
 from muxi.core.memory.extraction.queue_store import Remembered, Results
-from muxi.core.memory.extraction.work import Batch, Found, Heard, Statement, Written
+from muxi.core.memory.extraction.work import IMPORTED, Batch, Found, Heard, Statement, Written
 from muxi.core.memory.facts import Change, Fact, Plan
 from muxi.core.memory.same_text import text_key
 from muxi.core.memory.types import FOUND, SAID, Memory
@@ -39,7 +39,8 @@ def write(
         late: it was said before other things that were read already.
     """
     times = {} if late else said_in_order(results, batch, now)
-    changes = list(_as_known([_at(change, times) for change in found.changes], batch.facts))
+    unwritten = _unwritten(found.changes, batch, results.facts_until) if found.changes else []
+    changes = list(_as_known([_at(change, times) for change in unwritten], batch.facts))
     plan, refused = Plan((), {}, ()), 0
     if changes:
         # After the clock went back, what was said last is still the newest.
@@ -55,8 +56,14 @@ def write(
     return Written(len(plan.facts), len(added), refused)
 
 
+def _unwritten(changes: Sequence[Change], batch: Batch, until: int) -> list[Change]:
+    """Those that do not rest on messages whose facts were written before alone."""
+    before = {message.id for message in batch.messages if message.place <= until}
+    return [change for change in changes if not before.issuperset(change.origin.evidence)] if before else [*changes]
+
+
 def said_in_order(results: Results, batch: Batch, now: datetime) -> dict[str, datetime]:
-    """When each message was said, by its id: later than those before it, whatever the clock said.
+    """When each message was said, by its id: later than those before it, whatever the clock said; not of imported ones.
 
     The clock has gone back if something was said, or written, later than now.
     """
@@ -65,6 +72,9 @@ def said_in_order(results: Results, batch: Batch, now: datetime) -> dict[str, da
     last = max([*ahead, *heard], default=None)
     times: dict[str, datetime] = {}
     for message in batch.messages:
+        if message.channel == IMPORTED:
+            times[message.id] = message.said_at
+            continue
         last = message.said_at if last is None else max(message.said_at, last + _APART)
         times[message.id] = last
     return times

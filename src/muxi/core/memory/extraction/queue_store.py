@@ -73,6 +73,10 @@ class Results(Protocol):
     def heard_until(self) -> datetime | None:
         """The time that was given to the last thing found, before this."""
 
+    @property
+    def facts_until(self) -> int:
+        """Up to which place facts are kept already, though the watermark is not there; 0 where they move together."""
+
     def facts(self) -> FactWriter:
         """Writes the user's facts."""
 
@@ -169,7 +173,7 @@ class ExtractionStore(Protocol):
         """Since when nothing is looked for in what a user says; ``None``: it is."""
 
     def opt_out(self, user_id: UserId, now: datetime) -> None:
-        """From now on nothing is, and what waits is passed over. Dead letters go.
+        """From now on nothing is, and what waits is passed over. Dead letters and synopses go.
 
         Raises:
             UserNotFoundError: there is no such user.

@@ -27,8 +27,10 @@ LONGEST_TICK_S = 2.0
 SHORTEST_TICK_S = 0.05
 #: How often it is looked whether another process has left something, while nobody waits.
 IDLE_S = 60.0
-#: After each batch of a rule-based extractor it rests so many times as long as it worked: answers go first.
+#: After each batch of a rule-based extractor it rests so many times as long as it worked: answers go first. It rests less
+#: the longer what it reads has waited, and not at all after so many seconds: what waits must not only grow.
 REST = 2.0
+RESTLESS_S = 10.0
 #: How long closing may read what waits, where that costs no model call.
 LAST_WORDS_S = 2.0
 
@@ -46,7 +48,7 @@ class Extraction:
         pace: how much at once, and how often.
         embedding_model: the name of what makes the vectors of new memories.
         on_written: told of each user of whom something was written.
-        afterwards: what else is done behind the answers, each time that nobody is left to be read.
+        afterwards: what else is done behind the answers, each time that nobody is left to be read; true: there is more.
         enabled: whether what is said is read at all.
     """
 
@@ -59,7 +61,7 @@ class Extraction:
         pace: Pace,
         embedding_model: str,
         on_written: Callable[[UserId, Written], None],
-        afterwards: Callable[[], Awaitable[None]],
+        afterwards: Callable[[], Awaitable[bool]],
         *,
         enabled: bool = True,
     ) -> None:
@@ -166,7 +168,8 @@ class Extraction:
                 hurried = self._hurried.is_set()
                 try:
                     self._drain(runner, hurried)
-                    runner.run(self._finish_up())
+                    while runner.run(self._finish_up()) and not self._closed.is_set():
+                        self._drain(runner, hurried)
                     waiting = self._store.waiting()
                 except (ModelError, StorageError) as error:
                     _log.warning("extraction failed (%s), next try in %g s", error.code, retry_s)
@@ -185,7 +188,7 @@ class Extraction:
             if not runner.run(self._steps(hurried)):
                 return
             if not self.extractor.calls and not (hurried or self._hurried.is_set()):
-                self._pause(REST * (time.monotonic() - began))
+                self._pause(self._rest() * (time.monotonic() - began))
 
     async def _steps(self, hurried: bool) -> bool:
         """One batch, or, while models are waited for, several of different users."""
@@ -196,8 +199,8 @@ class Extraction:
                 raise end
         return any(ends)
 
-    async def _finish_up(self) -> None:
-        await self._afterwards()
+    async def _finish_up(self) -> bool:
+        return await self._afterwards()
 
     def _settle(self, hurried: bool) -> None:
         # Woken meanwhile: then there is more, and nobody may think that it is done.
@@ -208,6 +211,10 @@ class Extraction:
     def _pause(self, seconds: float) -> None:
         """Waits, but not while somebody waits for the work."""
         self._hurried.wait(seconds)
+
+    def _rest(self) -> float:
+        behind = max(0.0, self.worker.behind.total_seconds())
+        return REST * max(0.0, 1 - behind / RESTLESS_S)
 
     def _tick_s(self) -> float:
         return min(max(self._pace.wait.total_seconds(), SHORTEST_TICK_S), LONGEST_TICK_S)

@@ -13,6 +13,8 @@ from muxi.ids import ExtractionFailureId, MessageId, SessionId, UserId
 
 #: The source of facts that were found in what a user said.
 EXTRACTION = "extraction"
+#: The channel of conversations that were brought in from elsewhere: said when they say, whatever was read since.
+IMPORTED = "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class Claim:
         watermark: the place of the last message that was read.
         said: the place of the newest message.
         tries: how often this batch has failed.
+        waiting_since: when the first of the messages was said.
     """
 
     user_id: UserId
@@ -127,6 +130,7 @@ class Claim:
     watermark: int
     said: int
     tries: int
+    waiting_since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,9 @@ class Worker:
         pace: how much at once.
         embedding_model: the name of what makes the vectors of new memories.
         on_written: told of each user of whom something was written.
+
+    Attributes:
+        behind: how long what was claimed last had waited.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Worker:
         self._pace = pace
         self._embedding_model = embedding_model
         self._on_written = on_written
+        self.behind = timedelta()
 
     async def step(self, *, hurried: bool = False) -> bool:
         """Reads one batch of who has waited longest; False if nobody is due.
@@ -102,6 +106,7 @@ class Worker:
         claim = self._store.claim(self._due(hurried), secrets.token_hex(8))
         if claim is None:
             return False
+        self.behind = self._clock() - claim.waiting_since
         try:
             await self._read(claim)
         except (LeaseLostError, UserNotFoundError):
@@ -178,7 +183,8 @@ class Worker:
         now, read = self._clock(), sum(waiting_tokens(message.text) for message in batch.messages)
         with self._store.finishing(claim) as results:
             written = write(results, batch, found, self._context, now, self._embedding_model)
-            heard = said_in_order(results, batch, now)[batch.messages[-1].id]
+            times = said_in_order(results, batch, now).values()
+            heard = max(times if results.heard_until is None else [results.heard_until, *times])
             results.finish(batch.messages[-1].place, read, heard)
         self._on_written(batch.user_id, written)
 

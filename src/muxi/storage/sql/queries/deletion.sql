@@ -37,6 +37,32 @@ DELETE FROM memories
 WHERE formation_id || '' = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
+-- name: forget_windows_of_old!
+-- Of the two memories after each that `delete_old_memories` takes: their windows hold its text.
+WITH old AS (
+    SELECT m.formation_id, m.user_id, m.session_id, m.seq, m.id FROM memories m
+    WHERE m.formation_id || '' = :formation_id
+      AND m.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+      AND (m.created_at < :before OR m.said_at < :before)
+      AND NOT EXISTS (
+        SELECT 1 FROM memory_edits e
+        WHERE e.formation_id = :formation_id AND e.memory_id = m.id AND e.replaced_at >= :before))
+UPDATE memories SET window_embedding = NULL
+WHERE formation_id = :formation_id AND id IN (
+    SELECT (
+        SELECT n.id FROM memories n
+        WHERE n.formation_id = d.formation_id AND coalesce(n.user_id, '') = coalesce(d.user_id, '')
+          AND n.session_id = d.session_id AND (n.seq, n.id) > (d.seq, d.id)
+        ORDER BY n.seq, n.id LIMIT 1)
+    FROM old d WHERE d.session_id <> ''
+    UNION ALL
+    SELECT (
+        SELECT n.id FROM memories n
+        WHERE n.formation_id = d.formation_id AND coalesce(n.user_id, '') = coalesce(d.user_id, '')
+          AND n.session_id = d.session_id AND (n.seq, n.id) > (d.seq, d.id)
+        ORDER BY n.seq, n.id LIMIT 1 OFFSET 1)
+    FROM old d WHERE d.session_id <> '');
+
 -- name: delete_old_memories!
 -- Said before, or stored before; what was changed since is as new as its last change. Runs before the edits go.
 DELETE FROM memories
@@ -70,6 +96,12 @@ DELETE FROM facts
 WHERE formation_id || '' = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
   AND last_at < :before;
+
+-- name: delete_memory_segments!
+-- Whole in any case, as synopses.
+DELETE FROM memory_segments
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
 -- name: delete_synopses!
 -- Whole in any case: they are made anew of what is left.

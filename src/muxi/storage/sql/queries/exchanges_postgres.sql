@@ -1,13 +1,13 @@
 -- Exchanges on Postgres: what takes a transaction of seven statements elsewhere, in one.
 
 -- name: save_exchange^
--- No row: a request of this key has stored its exchange already, or the user was erased. Rows are locked in the order
+-- No row: a request of this key has stored its exchange already, the session has ended, or the user was erased. Rows are locked in the order
 -- in which the transaction locks them: the user against erasure, the session, the user's count, what waits.
 WITH kept AS MATERIALIZED (
     SELECT id FROM users WHERE formation_id = :formation_id AND id = :user_id FOR KEY SHARE
 ), place AS (
     UPDATE sessions SET next_seq = next_seq + 2, last_at = :created_at
-    WHERE formation_id = :formation_id AND id = :session_id AND EXISTS (SELECT 1 FROM kept)
+    WHERE formation_id = :formation_id AND id = :session_id AND ended_at IS NULL AND EXISTS (SELECT 1 FROM kept)
       AND NOT EXISTS (
         SELECT 1 FROM messages q
         WHERE q.formation_id = :formation_id AND q.request_key = :key

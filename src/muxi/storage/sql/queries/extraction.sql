@@ -180,6 +180,12 @@ DELETE FROM extraction_failures
 WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
+-- name: drop_synopses!
+-- Of who has opted out none is kept.
+DELETE FROM synopses
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
 -- name: opt_in!
 UPDATE extractions SET opted_out_at = NULL
 WHERE formation_id = :formation_id

@@ -18,7 +18,7 @@ WHERE formation_id = :formation_id AND user_id = (
     ORDER BY x.waiting_since
     LIMIT 1
     FOR UPDATE OF x SKIP LOCKED)
-RETURNING user_id, leased_by, watermark, said, tries;
+RETURNING user_id, leased_by, watermark, said, tries, waiting_since AS "waiting_since [timestamptz]";
 
 -- name: lock_user^
 -- No row: it was merged into another, or erased.

@@ -20,6 +20,14 @@ WHERE formation_id = :formation_id AND id = :user_id;
 UPDATE formations SET memory_version = memory_version + 1, memory_floor = memory_version + 1
 WHERE id = :formation_id;
 
+-- name: forget_segments!
+-- They hold what is deleted, and are made anew of what is left.
+DELETE FROM memory_segments WHERE formation_id = :formation_id AND user_id = :user_id;
+
+-- name: forget_all_segments!
+-- Their vectors are of another model.
+DELETE FROM memory_segments WHERE formation_id = :formation_id;
+
 -- name: memory_versions
 -- Of each user that this user is made of.
 SELECT id, memory_version, memory_floor FROM users

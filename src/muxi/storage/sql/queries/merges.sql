@@ -66,4 +66,7 @@ SELECT
        AND m.formation_id = :formation_id AND m.user_id = u.id),
     (SELECT count(*) FROM users u CROSS JOIN memories m
      WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id
-       AND m.formation_id = :formation_id AND m.user_id = u.id);
+       AND m.formation_id = :formation_id AND m.user_id = u.id),
+    (SELECT count(*) FROM users u CROSS JOIN facts f
+     WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id
+       AND f.formation_id = :formation_id AND f.user_id = u.id AND f.superseded_at IS NULL);

@@ -5,7 +5,7 @@
 
 -- name: keep_sessions!
 -- After a merge and a split, a session of one can hold messages of the other: it goes to whose messages remain.
-UPDATE sessions SET key = 'kept:' || id, name = '', user_id = (
+UPDATE sessions SET key = 'kept:' || id, name = '', metadata = NULL, user_id = (
     SELECT min(m.user_id) FROM messages m
     WHERE m.formation_id = :formation_id AND m.session_id = sessions.id AND m.user_id NOT IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id))
 WHERE formation_id || '' = :formation_id
@@ -63,6 +63,22 @@ WHERE formation_id || '' = :formation_id
 
 -- name: erase_agent_defaults!
 DELETE FROM agent_defaults
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_api_keys!
+-- They acted for the user and for nobody else.
+DELETE FROM api_keys
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_token_floors!
+DELETE FROM token_floors
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_memory_segments!
+DELETE FROM memory_segments
 WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
@@ -129,12 +145,14 @@ ORDER BY linked_at, shown, type;
 
 -- name: export_sessions
 -- With those of others in which there are messages of this user: as erasing their owner would leave them.
-SELECT s.id, s.user_id, s.key, s.name, s.channel, s.started_at, s.last_at, s.next_seq
+SELECT s.id, s.user_id, s.key, s.name, s.channel, s.started_at, s.last_at, s.next_seq,
+    s.metadata, s.ended_at, s.expires_at, s.idle_s
 FROM sessions s
 WHERE s.formation_id || '' = :formation_id
   AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
 UNION ALL
-SELECT s.id, :user_id, 'kept:' || s.id, '', s.channel, s.started_at, s.last_at, s.next_seq
+SELECT s.id, :user_id, 'kept:' || s.id, '', s.channel, s.started_at, s.last_at, s.next_seq,
+    NULL, s.ended_at, s.expires_at, s.idle_s
 FROM sessions s
 WHERE s.formation_id = :formation_id
   AND s.id IN (SELECT m.session_id FROM messages m WHERE m.formation_id || '' = :formation_id
@@ -246,8 +264,10 @@ VALUES (:formation_id, :value, :type, :user_id, :shown, :linked_at, :linked_by, 
     :expires_at);
 
 -- name: restore_sessions*!
-INSERT INTO sessions (formation_id, id, user_id, key, name, channel, started_at, last_at, next_seq)
-VALUES (:formation_id, :id, :user_id, :key, :name, :channel, :started_at, :last_at, :next_seq);
+INSERT INTO sessions (formation_id, id, user_id, key, name, channel, started_at, last_at, next_seq, metadata, ended_at,
+    expires_at, idle_s)
+VALUES (:formation_id, :id, :user_id, :key, :name, :channel, :started_at, :last_at, :next_seq, :metadata, :ended_at,
+    :expires_at, :idle_s);
 
 -- name: restore_messages*!
 INSERT INTO messages (formation_id, session_id, seq, id, user_id, role, text, agent_id, metadata, created_at, request_key,

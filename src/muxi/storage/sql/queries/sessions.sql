@@ -4,13 +4,30 @@
 -- primary key instead, and read the whole formation. CROSS JOIN keeps the order of a join there.
 
 -- name: find_session^
-SELECT s.id, s.user_id, s.name, s.channel, s.started_at, s.last_at, s.next_seq - 1
+SELECT s.id, s.user_id, s.name, s.channel, s.started_at, s.last_at, s.next_seq - 1, s.metadata, s.ended_at, s.expires_at,
+    s.idle_s
 FROM sessions s
 WHERE s.formation_id = :formation_id AND s.id = :session_id
   AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
+-- name: get_session^
+SELECT id, user_id, name, channel, started_at, last_at, next_seq - 1, metadata, ended_at, expires_at, idle_s
+FROM sessions
+WHERE formation_id = :formation_id AND id = :session_id;
+
+-- name: open_session!
+-- Opened by itself, and not by a first message.
+INSERT INTO sessions (formation_id, id, user_id, key, name, channel, started_at, last_at, metadata, expires_at, idle_s)
+VALUES (:formation_id, :session_id, :user_id, :key, :name, :channel, :started_at, :started_at, :metadata, :expires_at,
+    :idle_s);
+
+-- name: end_session!
+-- Whoever comes again by its name begins anew.
+UPDATE sessions SET ended_at = :now, key = 'ended:' || id
+WHERE formation_id = :formation_id AND id = :session_id AND ended_at IS NULL;
+
 -- name: find_session_without_user^
-SELECT id, user_id, name, channel, started_at, last_at, next_seq - 1
+SELECT id, user_id, name, channel, started_at, last_at, next_seq - 1, metadata, ended_at, expires_at, idle_s
 FROM sessions
 WHERE formation_id = :formation_id AND id = :session_id AND user_id IS NULL;
 
@@ -57,19 +74,20 @@ ON CONFLICT DO NOTHING;
 
 -- name: sessions_of
 -- Newest first; the cursor is the last row's (last_at, id). One whose first turn failed holds nothing yet.
-SELECT s.id, s.user_id, s.name, s.channel, s.started_at, s.last_at, s.next_seq - 1
+SELECT s.id, s.user_id, s.name, s.channel, s.started_at, s.last_at, s.next_seq - 1, s.metadata, s.ended_at, s.expires_at,
+    s.idle_s
 FROM sessions s
 WHERE s.formation_id || '' = :formation_id
   AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
-  AND s.next_seq > 1
+  AND (s.next_seq > 1 OR s.metadata IS NOT NULL)
   AND (s.last_at < :before_at OR (s.last_at = :before_at AND s.id < :before_id))
 ORDER BY s.last_at DESC, s.id DESC
 LIMIT :limit;
 
 -- name: reserve_seq$
--- The row's lock keeps two turns of one session apart: each gets consecutive numbers.
+-- The row's lock keeps two turns of one session apart: each gets consecutive numbers. No row: it is gone, or has ended.
 UPDATE sessions SET next_seq = next_seq + :count, last_at = :now
-WHERE formation_id = :formation_id AND id = :session_id
+WHERE formation_id = :formation_id AND id = :session_id AND ended_at IS NULL
 RETURNING next_seq;
 
 -- name: add_message!

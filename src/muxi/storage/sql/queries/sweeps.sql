@@ -32,6 +32,52 @@ SELECT DISTINCT d.user_id FROM (
             WHERE e.formation_id = :formation_id AND e.memory_id = m.id AND e.replaced_at >= :oldest)
         ORDER BY m.created_at LIMIT :limit) o) d;
 
+-- name: forget_windows_of_due!
+-- Of the two memories after each that `sweep_memories` takes: their windows hold its text.
+WITH due AS (
+    SELECT m.formation_id, m.user_id, m.session_id, m.seq, m.id FROM memories m
+    WHERE m.formation_id || '' = :formation_id AND m.user_id = :user_id
+      AND (m.expires_at <= :now OR (m.created_at < :oldest AND NOT EXISTS (
+        SELECT 1 FROM memory_edits e
+        WHERE e.formation_id = :formation_id AND e.memory_id = m.id AND e.replaced_at >= :oldest)))
+    ORDER BY m.id LIMIT :limit)
+UPDATE memories SET window_embedding = NULL
+WHERE formation_id = :formation_id AND id IN (
+    SELECT (
+        SELECT n.id FROM memories n
+        WHERE n.formation_id = d.formation_id AND coalesce(n.user_id, '') = coalesce(d.user_id, '')
+          AND n.session_id = d.session_id AND (n.seq, n.id) > (d.seq, d.id)
+        ORDER BY n.seq, n.id LIMIT 1)
+    FROM due d WHERE d.session_id <> ''
+    UNION ALL
+    SELECT (
+        SELECT n.id FROM memories n
+        WHERE n.formation_id = d.formation_id AND coalesce(n.user_id, '') = coalesce(d.user_id, '')
+          AND n.session_id = d.session_id AND (n.seq, n.id) > (d.seq, d.id)
+        ORDER BY n.seq, n.id LIMIT 1 OFFSET 1)
+    FROM due d WHERE d.session_id <> '');
+
+-- name: forget_windows_of_due_without_user!
+WITH due AS (
+    SELECT m.formation_id, m.user_id, m.session_id, m.seq, m.id FROM memories m
+    WHERE m.formation_id = :formation_id AND m.user_id IS NULL AND (m.expires_at <= :now OR m.created_at < :oldest)
+    ORDER BY m.id LIMIT :limit)
+UPDATE memories SET window_embedding = NULL
+WHERE formation_id = :formation_id AND id IN (
+    SELECT (
+        SELECT n.id FROM memories n
+        WHERE n.formation_id = d.formation_id AND coalesce(n.user_id, '') = coalesce(d.user_id, '')
+          AND n.session_id = d.session_id AND (n.seq, n.id) > (d.seq, d.id)
+        ORDER BY n.seq, n.id LIMIT 1)
+    FROM due d WHERE d.session_id <> ''
+    UNION ALL
+    SELECT (
+        SELECT n.id FROM memories n
+        WHERE n.formation_id = d.formation_id AND coalesce(n.user_id, '') = coalesce(d.user_id, '')
+          AND n.session_id = d.session_id AND (n.seq, n.id) > (d.seq, d.id)
+        ORDER BY n.seq, n.id LIMIT 1 OFFSET 1)
+    FROM due d WHERE d.session_id <> '');
+
 -- name: sweep_memories!
 DELETE FROM memories
 WHERE formation_id = :formation_id AND id IN (
@@ -40,14 +86,14 @@ WHERE formation_id = :formation_id AND id IN (
       AND (m.expires_at <= :now OR (m.created_at < :oldest AND NOT EXISTS (
         SELECT 1 FROM memory_edits e
         WHERE e.formation_id = :formation_id AND e.memory_id = m.id AND e.replaced_at >= :oldest)))
-    LIMIT :limit);
+    ORDER BY m.id LIMIT :limit);
 
 -- name: sweep_memories_without_user!
 DELETE FROM memories
 WHERE formation_id = :formation_id AND id IN (
     SELECT id FROM memories
     WHERE formation_id = :formation_id AND user_id IS NULL AND (expires_at <= :now OR created_at < :oldest)
-    LIMIT :limit);
+    ORDER BY id LIMIT :limit);
 
 -- name: sweep_messages
 -- Which sessions they were of.

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from muxi.core.access.built_in import BUILT_IN, Keys
 from muxi.errors import SettingsError
 from muxi.settings import FormationSettings
 
@@ -23,28 +21,6 @@ else:
     import fcntl
 
 FILE = "keys.json"
-Role = Literal["client", "admin"]
-ROLES: tuple[Role, ...] = ("client", "admin")
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The two keys of one formation.
-
-    Attributes:
-        client: opens everything but administration.
-        admin: opens everything.
-        made: whether this very start made one of them: then they are shown, once.
-    """
-
-    client: str = field(repr=False)
-    admin: str = field(repr=False)
-    made: bool = False
-
-    def role(self, client_key: str | None, admin_key: str | None) -> Role | None:
-        """What the caller's keys allow here, or ``None``: nothing. Takes the same time for every wrong key."""
-        admin, client = _same(admin_key, self.admin), _same(client_key, self.client)
-        return "admin" if admin else "client" if client else None
 
 
 def open_keys(formations: Sequence[FormationSettings], data_dir: Path) -> dict[str, Keys]:
@@ -87,7 +63,7 @@ def _complete(kept: dict[str, dict[str, str]], missing: set[str], chosen: Mappin
     made = set()
     for id in sorted(missing):
         keys = kept.setdefault(id, {})
-        for role in ROLES:
+        for role in BUILT_IN:
             if role not in keys and role not in chosen[id]:
                 keys[role] = f"muxi_{role}_{secrets.token_urlsafe(32)}"
                 made.add(id)
@@ -131,8 +107,3 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(number)
-
-
-def _same(given: str | None, key: str) -> bool:
-    # Digests are of one length and tell nothing of where the first difference is.
-    return hmac.compare_digest(sha256((given or "").encode()).digest(), sha256(key.encode()).digest())

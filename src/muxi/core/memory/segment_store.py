@@ -1,0 +1,63 @@
+"""What packing memories needs of a store. A store is bound to one formation: nothing it returns is another's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from muxi.core.memory.types import Memory
+from muxi.ids import MemoryId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What changed in an owner's memories up to one of their versions, since the segment before it.
+
+    Attributes:
+        upto: this version.
+        held: how many rows it holds.
+        data: as `muxi.core.memory.packed.Packed` writes it.
+    """
+
+    upto: int
+    held: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """An owner's memories that changed after a version, the first ones.
+
+    Attributes:
+        floor: the owner's, as in `muxi.core.memory.store.Version`, when they were read.
+        upto: the version up to which these are all.
+        memories: whole, also those that are superseded.
+    """
+
+    floor: int
+    upto: int
+    memories: Sequence[Memory]
+
+
+class SegmentStore(Protocol):
+    """Segments of users' memories. Whatever deletes a memory deletes its owner's segments in the same transaction."""
+
+    def segments(self, owner: UserId) -> list[Segment]:
+        """Those of exactly this owner, the oldest first."""
+
+    def sizes(self, owner: UserId) -> list[tuple[int, int]]:
+        """``upto`` and ``held`` of the same."""
+
+    def unpacked(self, owner: UserId, after: int, limit: int) -> Unpacked:
+        """What changed after a version: at most so many memories; none if more were written at once."""
+
+    def keep(self, owner: UserId, segment: Segment, floor: int, replaced: Sequence[int] = ()) -> bool:
+        """Stores a segment and deletes those of the versions that it replaces, unless something was deleted since the
+        owner's floor was this one: then nothing is stored."""
+
+    def drop(self, owner: UserId) -> None:
+        """Deletes all of an owner's segments."""
+
+    def read(self, user_id: UserId, ids: Sequence[MemoryId]) -> list[Memory]:
+        """Memories of a canonical user by their ids, in any order and without vectors; those that are there."""

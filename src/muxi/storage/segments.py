@@ -1,0 +1,66 @@
+"""Packed memories in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from muxi.core.memory.segment_store import Segment, Unpacked
+from muxi.core.memory.types import Memory
+from muxi.ids import MemoryId, UserId
+from muxi.storage import queries
+from muxi.storage.databases.base import Database
+from muxi.storage.memory import read_memory
+from muxi.storage.vectors import read_traits, read_vector
+
+_VERSION = 18
+
+
+class SqlSegmentStore:
+    """`muxi.core.memory.segment_store.SegmentStore` on SQLite and Postgres."""
+
+    def __init__(self, database: Database, formation_id: str) -> None:
+        self._database = database
+        self._formation_id = formation_id
+        self._sql = queries.load(database, "segments")
+
+    def segments(self, owner: UserId) -> list[Segment]:
+        with self._database.connection() as conn:
+            # Postgres sends bytes as text unless it is asked for binary, which takes twice as long.
+            key = {"formation_id": self._formation_id, "user_id": owner}
+            return [Segment(*row) for row in self._database.read_bytes(conn, self._sql.segments.sql, key)]
+
+    def sizes(self, owner: UserId) -> list[tuple[int, int]]:
+        with self._database.connection() as conn:
+            return list(self._sql.segment_sizes(conn, formation_id=self._formation_id, user_id=owner))
+
+    def unpacked(self, owner: UserId, after: int, limit: int) -> Unpacked:
+        key = {"formation_id": self._formation_id, "user_id": owner}
+        with self._database.connection() as conn:
+            # The floor first: what is deleted between the two is then seen when the segment is to be kept.
+            floor = int(self._sql.memory_floor(conn, **key) or 0)
+            rows = list(self._sql.memories_to_pack(conn, **key, version=after, limit=limit + 1))
+            if len(rows) > limit:
+                # Others may have been written with the last one, so it waits for them.
+                rows = [row for row in rows if row[_VERSION] != rows[-1][_VERSION]]
+        found = [read_memory(row, read_vector(row[16]), read_traits(row[17])) for row in rows]
+        return Unpacked(floor, int(rows[-1][_VERSION]) if rows else after, found)
+
+    def keep(self, owner: UserId, segment: Segment, floor: int, replaced: Sequence[int] = ()) -> bool:
+        key = {"formation_id": self._formation_id, "user_id": owner}
+        with self._database.transaction() as conn:
+            if self._sql.hold_owner_at(conn, **key, floor=floor) is None:
+                return False
+            for upto in replaced:
+                self._sql.delete_segment(conn, **key, upto=upto)
+            self._sql.add_segment(conn, **key, upto=segment.upto, held=segment.held, data=segment.data)
+        return True
+
+    def drop(self, owner: UserId) -> None:
+        with self._database.transaction() as conn:
+            self._sql.delete_segments(conn, formation_id=self._formation_id, user_id=owner)
+
+    def read(self, user_id: UserId, ids: Sequence[MemoryId]) -> list[Memory]:
+        key = {"formation_id": self._formation_id, "user_id": user_id}
+        with self._database.connection() as conn:
+            rows = self._sql.memories_by_id(conn, **key, ids=self._database.text_list(ids))
+            return [read_memory(row) for row in rows]

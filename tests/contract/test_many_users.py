@@ -1,0 +1,31 @@
+"""Very many users in one process: what is kept at hand of them is bounded, on each database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from muxi.core.formation import Formation
+from muxi.core.memory.cache import ENTRY_BYTES
+from tests.conftest import TestClock
+from tests.support.extraction import by_hand, say
+
+USERS = 200
+
+
+@pytest.fixture
+def formation(database_url: str, clock: TestClock) -> Iterator[Formation]:
+    made = by_hand(database_url, clock, memory={"cache_mb": 1})
+    yield made
+    made.close()
+
+
+async def test_who_speaks_once_is_counted(formation: Formation) -> None:
+    """Nobody comes back, and yet the indexes at hand stay within their bound: the oldest go."""
+    cache = formation.memories.cache
+    for number in range(USERS):
+        await say(formation, f"u{number}@x.org", f"I like tea number {number}")
+        assert cache.nbytes <= cache.max_bytes == 2**20
+    assert cache.nbytes >= len(cache) * ENTRY_BYTES > 2**19
+    assert 10 < len(cache) < USERS, "the oldest are gone"
