@@ -144,7 +144,7 @@ def targets(results: dict[str, dict[str, Any]], kills: int, exchanges: int) -> d
 def _talked(
     address: str, first: int, last: int, dies_at: int | None, lingers_s: float, bar: tuple[Progress, TaskID]
 ) -> tuple[int, bool]:
-    """Has a process chat, and kills it; the number of the last exchange that was answered, and whether it was killed."""
+    """Has a process chat, and kills it; the number of its last answer, and whether it was killed."""
     command = [sys.executable, __file__, "--talk", address, str(first), str(last)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -48,20 +48,22 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=10, help="of each user")
     parser.add_argument("--embeddings", choices=("table", "local"), default="table")
     parser.add_argument("--database", choices=KINDS, default="sqlite")
+    parser.add_argument("--cache-mb", type=int, default=128, help="the bound of the recall indexes, in MiB")
     chosen = parser.parse_args()
     with database(chosen.database) as address:
-        figures = asyncio.run(measured(address, chosen.users, chosen.turns, chosen.embeddings))
+        figures = asyncio.run(measured(address, chosen))
     told = {"users": chosen.users, "turns_of_each": chosen.turns, "embeddings": chosen.embeddings}
     emit({"target": target(figures), "database": chosen.database, **told, **figures})
 
 
-async def measured(address: str, users: int, turns: int, embeddings: str) -> dict[str, Any]:
+async def measured(address: str, chosen: argparse.Namespace) -> dict[str, Any]:
     """The series, and the totals."""
+    users, turns = chosen.users, chosen.turns
     formation = Formation.open(
-        settings_for(address),
+        settings_for(address, cache_mb=chosen.cache_mb),
         Path(gettempdir()),
         chat_model=InstantModel(),
-        embedding_model=TableEmbeddings() if embeddings == "table" else None,
+        embedding_model=TableEmbeddings() if chosen.embeddings == "table" else None,
     )
     try:
         await formation.memories.embed("warm-up")

@@ -161,8 +161,9 @@ def _peer(peer: str, script: str, *arguments: str) -> Iterator[Block]:
     with TemporaryDirectory() as home:
         env |= {"MEM0_DIR": home, "MEM0_TELEMETRY": "False", "LANGSMITH_TRACING": "false"}
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
-            assert process.stdin and process.stdout
             stdin, stdout = process.stdin, process.stdout
+            assert stdin
+            assert stdout
             while stdout.readline() not in ("ready\n", ""):
                 say(f"{peer}: starting ...")
 

@@ -1,4 +1,4 @@
-"""What a peer is given to remember, block by block. Runs in every peer's environment: standard library and numpy only."""
+"""What a peer is given to remember. Runs in every peer's environment: standard library and numpy only."""
 
 from __future__ import annotations
 

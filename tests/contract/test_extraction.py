@@ -173,7 +173,7 @@ class TestBatches:
         assert live(formation, ANN)["preferences"]["likes"] == [f"number{number}" for number in range(10)]
 
     async def test_over_http(self, opening: Open, clock: TestClock) -> None:
-        """Ten turns are one request to an OpenAI-compatible server; it is told the schema, and what it says is known."""
+        """Ten turns are one request to an OpenAI-compatible server; it is told the schema, and what it says holds."""
         with OpenAIServer() as server:
             model = OpenAIModel("m", api_key="k", base_url=server.url)
             formation = opening(model=model)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from muxi.core.formation import Formation
 from muxi.core.memory.cache import ENTRY_BYTES
+from muxi.core.memory.embedder import BATCH, RESTLESS_BATCHES
+from muxi.core.memory.service import Draft
 from tests.conftest import TestClock
 from tests.support.extraction import by_hand, say
 
@@ -29,3 +32,19 @@ async def test_who_speaks_once_is_counted(formation: Formation) -> None:
         assert cache.nbytes <= cache.max_bytes == 2**20
     assert cache.nbytes >= len(cache) * ENTRY_BYTES > 2**19
     assert 10 < len(cache) < USERS, "the oldest are gone"
+
+
+async def test_windows_are_not_put_off_for_ever(formation: Formation) -> None:
+    """While people talk it rests between batches of windows, but not when full ones follow each other."""
+    embedder = formation.memories.embedder
+    embedder.close()
+    user = formation.identities.resolve("ann@x.org").id
+    formation.memories.add(user, [Draft(f"tea {number}") for number in range(2 * BATCH)])
+    while await embedder._embed_memories():
+        pass
+    assert await embedder._embed_windows()
+    assert embedder._full_batches == 1 and embedder._windows_from > time.monotonic()
+    embedder._full_batches = RESTLESS_BATCHES - 1
+    assert await embedder._embed_windows()
+    assert embedder._full_batches == RESTLESS_BATCHES and embedder._windows_from <= time.monotonic()
+    assert not await embedder._embed_windows()

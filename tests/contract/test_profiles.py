@@ -245,7 +245,7 @@ class TestWithAModel:
         assert all(kept(formation, user) for user in users)
 
     async def test_opted_out(self, opening: Callable[..., Formation]) -> None:
-        """Who has opted out has no synopsis, and no model is shown their facts; after a restart, too, until they opt in."""
+        """Who has opted out has no synopsis, and no model is shown their facts; after a restart, too."""
         model = Scripted("Ann.", "Ann again.")
         formation = opening(model=model)
         ann = formation.identities.resolve(ANN).id

@@ -58,7 +58,7 @@ def test_how_it_stands(call: Call, admin: Call, someone: Someone) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_dead_letters_are_seen_and_replayed(kind: str, tmp_path: Path) -> None:
-    """By the admin of the formation, over HTTP and both clients; another formation's and another user's are nobody's."""
+    """By the admin of the formation, through both clients; another formation's and another user's are nobody's."""
     with ThreadServer(tmp_path, ("default", "other")) as server:
         formation = server.formations["default"]
         formation.extraction.close()

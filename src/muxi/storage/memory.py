@@ -17,6 +17,7 @@ from muxi.core.memory.types import Memory
 from muxi.errors import UserNotFoundError
 from muxi.ids import MemoryId, UserId
 from muxi.storage import queries
+from muxi.storage.binary import read_binary
 from muxi.storage.databases.base import Database
 from muxi.storage.vectors import read_traits, read_vector, write_traits, write_vector
 
@@ -44,7 +45,7 @@ class SqlMemoryStore:
         if owner is not None:
             key["user_id"] = owner
         with self._database.connection() as conn:
-            rows = self._database.read_bytes(conn, query.sql, key)
+            rows = read_binary(self._database, conn, query.sql, key)
             return [read_memory(row, read_vector(row[16]), read_traits(row[17])) for row in rows]
 
     def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:

@@ -8,6 +8,7 @@ from muxi.core.memory.segment_store import Segment, Unpacked
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
 from muxi.storage import queries
+from muxi.storage.binary import read_binary
 from muxi.storage.databases.base import Database
 from muxi.storage.memory import read_memory
 from muxi.storage.vectors import read_traits, read_vector
@@ -25,9 +26,8 @@ class SqlSegmentStore:
 
     def segments(self, owner: UserId) -> list[Segment]:
         with self._database.connection() as conn:
-            # Postgres sends bytes as text unless it is asked for binary, which takes twice as long.
             key = {"formation_id": self._formation_id, "user_id": owner}
-            return [Segment(*row) for row in self._database.read_bytes(conn, self._sql.segments.sql, key)]
+            return [Segment(*row) for row in read_binary(self._database, conn, self._sql.segments.sql, key)]
 
     def sizes(self, owner: UserId) -> list[tuple[int, int]]:
         with self._database.connection() as conn:

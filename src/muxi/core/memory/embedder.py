@@ -27,6 +27,9 @@ SHORTEST_TEXT = 500
 MOST_BEFORE = 400
 #: While people talk, windows take one part in so many of a thread's time; for so long after a word they still do.
 WINDOWS_SHARE = 10
+#: It rests less the more full batches came one after the other, and not at all after so many: what waits must not only
+#: grow.
+RESTLESS_BATCHES = 32
 TALKING_S = 0.5
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 60.0
@@ -53,6 +56,8 @@ class Embedder:
         self._idle.set()
         self._woken_at = self._windows_from = 0.0
         self._lock = threading.Lock()
+        #: Of windows, one after the other.
+        self._full_batches = 0
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
@@ -147,7 +152,9 @@ class Embedder:
         for owner, count in Counter(memory.user_id for memory in waiting).items():
             if self._packer is not None and owner is not None:
                 self._packer.changed(owner, count)
-        self._windows_from = time.monotonic() + (WINDOWS_SHARE - 1) * (time.monotonic() - started)
+        self._full_batches = self._full_batches + 1 if len(waiting) == BATCH else 0
+        hurry = min(1.0, self._full_batches / RESTLESS_BATCHES)
+        self._windows_from = time.monotonic() + (1 - hurry) * (WINDOWS_SHARE - 1) * (time.monotonic() - started)
         return True
 
 

@@ -30,9 +30,6 @@ class Database(Protocol):
     def stream(self, conn: Any, query: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         """The rows of a query in a snapshot, few at a time: memory does not grow with their number."""
 
-    def read_bytes(self, conn: Any, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """The rows of a query with much binary data."""
-
     def insert_many(self, conn: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Adds rows as quickly as it goes. Cells are text, whole numbers or ``None``; a time is text in ISO 8601."""
 

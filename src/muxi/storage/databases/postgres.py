@@ -84,10 +84,6 @@ class PostgresDatabase:
         with self._translated(), self._pool.connection() as conn, _pipeline(conn, together), conn.transaction():
             yield conn
 
-    def read_bytes(self, conn: Connection, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """As bytes: as text, which is the rule, they are twice as long and have to be read."""
-        return conn.execute(query, parameters, binary=True).fetchall()
-
     def insert_many(self, conn: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """By COPY."""
         with conn.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:

@@ -132,10 +132,6 @@ class SqliteDatabase:
                 if conn.in_transaction:
                     conn.execute("ROLLBACK")
 
-    def read_bytes(self, conn: sqlite3.Connection, query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """As any other."""
-        return conn.cursor(_Cursor).execute(query, parameters).fetchall()
-
     def insert_many(
         self, conn: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     ) -> None:

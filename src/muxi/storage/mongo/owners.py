@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +30,7 @@ from muxi.storage.mongo.connection import Document, MongoDatabase
 from muxi.storage.mongo.documents import micros
 from muxi.storage.mongo.errors import translated
 from muxi.storage.mongo.fact_plans import carry_out
+from muxi.storage.mongo.turns import Turns
 
 #: How long a writer has a user, in seconds, and how long others wait for it: for one that has crashed, too.
 LEASE_S, WAIT_S = 10.0, 15.0
@@ -86,7 +86,7 @@ class Owners:
         self._owners = database.owners
         self._formation_id = formation_id
         # In one process writers wait for each other here, and not by asking the server again and again.
-        self._stripes = [threading.Lock() for _ in range(_STRIPES)]
+        self._stripes = [Turns() for _ in range(_STRIPES)]
 
     def counts(self, users: Iterable[UserId | None], *, calm: bool = False) -> dict[UserId | None, Counts]:
         """How far each user is; ``calm``: with no facts being written at this moment."""
@@ -113,9 +113,9 @@ class Owners:
             StorageBusyError: others kept them busy for long.
         """
         stripe = self._stripes[hash(self._key(user_id)) % _STRIPES]
-        if not stripe.acquire(timeout=WAIT_S):
-            raise StorageBusyError(_BUSY)
-        try:
+        with stripe.taken(WAIT_S) as taken:
+            if not taken:
+                raise StorageBusyError(_BUSY)
             held = self._taken(user_id, lease_s)
             try:
                 yield held
@@ -124,8 +124,6 @@ class Owners:
                 raise
             if not held.done:
                 self._end(held, {})
-        finally:
-            stripe.release()
 
     def commit_memories(self, held: Held, count: int, *, purged: bool = False) -> None:
         """What was written to memories counts from now on, as so many writes; the lease ends.

@@ -27,8 +27,8 @@ LONGEST_TICK_S = 2.0
 SHORTEST_TICK_S = 0.05
 #: How often it is looked whether another process has left something, while nobody waits.
 IDLE_S = 60.0
-#: After each batch of a rule-based extractor it rests so many times as long as it worked: answers go first. It rests less
-#: the longer what it reads has waited, and not at all after so many seconds: what waits must not only grow.
+#: After each batch of a rule-based extractor it rests so many times as long as it worked: answers go first. It rests
+#: less the longer what it reads has waited, and not at all after so many seconds: what waits must not only grow.
 REST = 2.0
 RESTLESS_S = 10.0
 #: How long closing may read what waits, where that costs no model call.
@@ -48,7 +48,7 @@ class Extraction:
         pace: how much at once, and how often.
         embedding_model: the name of what makes the vectors of new memories.
         on_written: told of each user of whom something was written.
-        afterwards: what else is done behind the answers, each time that nobody is left to be read; true: there is more.
+        afterwards: what else is done behind the answers when nobody is left to be read; true: there is more.
         enabled: whether what is said is read at all.
     """
 
