@@ -30,6 +30,8 @@ async def test_who_speaks_once_is_counted(formation: Formation) -> None:
     for number in range(USERS):
         await say(formation, f"u{number}@x.org", f"I like tea number {number}")
         assert cache.nbytes <= cache.max_bytes == 2**20
+    # As they are now, and not as they were when they were made, with nothing in them.
+    assert cache.nbytes == sum(ENTRY_BYTES + entry.index.nbytes for entry in cache._entries.values())
     assert cache.nbytes >= len(cache) * ENTRY_BYTES > 2**19
     assert 10 < len(cache) < USERS, "the oldest are gone"
 

@@ -10,7 +10,15 @@ import pytest
 
 from muxi.cli.app import main
 
-OF_MUXI = ("MUXI_URL", "MUXI_CLIENT_KEY", "MUXI_ADMIN_KEY", "MUXI_DATA_DIR", "MUXI_DATABASE_URL", "OPENAI_BASE_URL")
+OF_MUXI = (
+    "MUXI_URL",
+    "MUXI_API_KEY",
+    "MUXI_CLIENT_KEY",
+    "MUXI_ADMIN_KEY",
+    "MUXI_DATA_DIR",
+    "MUXI_DATABASE_URL",
+    "OPENAI_BASE_URL",
+)
 
 
 def run(*arguments: object, says: str = "", **variables: str) -> CompletedProcess[str]:

@@ -11,7 +11,7 @@ from muxi.storage.databases.base import Database
 def read_binary(
     database: Database, conn: Any, query: str, parameters: Mapping[str, str | int]
 ) -> list[tuple[Any, ...]]:
-    """The rows of a query: from Postgres as bytes, which as text, the rule, are twice as long and have to be read."""
+    """The rows of a query: from Postgres as bytes; as text, which is the rule, they are twice as long."""
     if database.dialect == "postgres":
         return list(conn.execute(query, parameters, binary=True).fetchall())
     return list(conn.execute(query, parameters).fetchall())

@@ -14,6 +14,7 @@ from muxi.ids import UserId
 from muxi.storage import queries
 from muxi.storage.bulk_dry import dry_store
 from muxi.storage.databases.base import Database
+from muxi.storage.databases.sqlite_keys import identifier_key
 from muxi.storage.links import links_changed
 
 _USERS = ("formation_id", "id", "canonical_id", "created_at")
@@ -108,7 +109,12 @@ class _Writer(_Reader):
             return
         formation_id, at = self._formation_id, _stamp(self._now)
         self._insert("users", _USERS, ((formation_id, user_id, user_id, at) for user_id in additions.users))
-        self._insert("identifiers", _IDENTIFIERS, self._identifiers(additions))
+        if self._database.dialect == "sqlite":
+            rows = self._identifiers(additions)
+            keyed = ((*row, identifier_key(formation_id, row[2], row[1])) for row in rows)
+            self._insert("identifiers", (*_IDENTIFIERS, "key"), keyed)
+        else:
+            self._insert("identifiers", _IDENTIFIERS, self._identifiers(additions))
         self._end_requests(additions)
         if additions.moved:
             links_changed(self._database, self._conn, formation_id)

@@ -21,6 +21,7 @@ from muxi.ids import MergeId, UserId
 from muxi.storage import audit, queries
 from muxi.storage.claims import add_claim
 from muxi.storage.databases.base import Database
+from muxi.storage.databases.sqlite_keys import identifier_key
 from muxi.storage.links import Watch, links_changed
 from muxi.storage.merges import lock_users, point_to_survivor
 from muxi.storage.open_requests import end_of_links
@@ -34,9 +35,17 @@ class SqlIdentityStore:
         self._formation_id = formation_id
         self._hash_key = hash_key
         self._sql = queries.load(database, "identity")
+        # On SQLite only: elsewhere the round trip is most of a look-up.
+        self._find_key: str | None = self._sql.find_key.sql if database.dialect == "sqlite" else None
 
     def owners(self, identifier: Identifier) -> list[Owner]:
+        value, type, formation_id = identifier.value, identifier.type, self._formation_id
         with self._database.connection() as conn:
+            if self._find_key and type:
+                exactly = (identifier_key(formation_id, type, value), value, type, formation_id)
+                row = conn.execute(self._find_key, exactly).fetchone()
+                if row is not None:
+                    return [Owner(User(row[0], row[1]), row[2], bool(row[3]), bool(row[4]))]
             return _owners(self._sql, conn, self._formation_id, identifier)
 
     def by_id(self, user_id: UserId) -> Owner | None:

@@ -15,8 +15,8 @@ from muxi.storage.databases.base import Database
 _HISTORY = (
     "CREATE TABLE IF NOT EXISTS migrations (number bigint PRIMARY KEY, name text NOT NULL, applied_at text NOT NULL)"
 )
-# What the comment before a statement begins with where the other database neither needs nor knows it.
-_ONLY_POSTGRES = "-- Only Postgres"
+# What the comment before a statement begins with that is for one database, and neither needed nor known by the other.
+_ONLY = {"sqlite": "-- Only SQLite", "postgres": "-- Only Postgres"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,9 @@ def _history(conn: Any) -> dict[int, str]:
 
 
 def _apply(conn: Any, step: Migration, dialect: str) -> None:
+    others = tuple(marker for meant, marker in _ONLY.items() if meant != dialect)
     for statement in _statements(step.sql):
-        if dialect == "postgres" or not statement.lstrip().startswith(_ONLY_POSTGRES):
+        if not statement.lstrip().startswith(others):
             conn.execute(statement)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     # The values are our own file names and a time: no driver's parameter style is needed.

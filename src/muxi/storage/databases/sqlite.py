@@ -27,6 +27,7 @@ from muxi.errors import (
     UserNotFoundError,
 )
 from muxi.storage.databases import sqlite_files, sqlite_statistics
+from muxi.storage.databases.sqlite_keys import identifier_key
 
 BUSY_TIMEOUT_S = 10.0
 # While much is written: identifiers hit their index everywhere, and with SQLite's own 2 MB each row would be a page
@@ -238,6 +239,7 @@ class SqliteDatabase:
         # A power cut may lose the last transactions but never corrupts; a killed process loses nothing.
         conn.execute("PRAGMA synchronous = NORMAL")
         conn.execute("PRAGMA foreign_keys = ON")
+        conn.create_function("identifier_key", 3, identifier_key, deterministic=True)
         return conn
 
 
