@@ -171,7 +171,7 @@ class UserDisabledError(PermissionDeniedError):
 class UnprovenIdentifierError(PermissionDeniedError):
     """This identifier is not proven to be the user's.
 
-    It is enough to be recognised by, not to export or to merge.
+    It is enough to be recognised by, not to export, to merge or to have credentials.
     """
 
     code = "unproven_identifier"
@@ -370,7 +370,7 @@ class StorageFullError(StorageError):
 
 
 class StorageCorruptError(StorageError):
-    """The file is not a sound database."""
+    """What is stored is not sound."""
 
     code, status = "storage_corrupt", 500
 

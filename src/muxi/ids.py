@@ -15,9 +15,10 @@ MergeId = NewType("MergeId", str)
 FactId = NewType("FactId", str)
 ExtractionFailureId = NewType("ExtractionFailureId", str)
 KeyId = NewType("KeyId", str)
+CredentialId = NewType("CredentialId", str)
 
 # TypeID: 26 characters of Crockford base32, the first at most 7 (128 bits).
-_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg|fct|exf|key)_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg|fct|exf|key|crd)_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
 def new_user_id() -> UserId:
@@ -50,6 +51,10 @@ def new_extraction_failure_id() -> ExtractionFailureId:
 
 def new_key_id() -> KeyId:
     return KeyId(str(TypeID(prefix="key")))
+
+
+def new_credential_id() -> CredentialId:
+    return CredentialId(str(TypeID(prefix="crd")))
 
 
 def is_id(value: str, prefix: str) -> bool:

@@ -15,7 +15,7 @@ from muxi.storage.databases.base import Database
 _HISTORY = (
     "CREATE TABLE IF NOT EXISTS migrations (number bigint PRIMARY KEY, name text NOT NULL, applied_at text NOT NULL)"
 )
-# What the comment before a statement begins with that is for one database, and neither needed nor known by the other.
+# How a line of the comment before a statement begins that one database needs, and the other does not know.
 _ONLY = {"sqlite": "-- Only SQLite", "postgres": "-- Only Postgres"}
 
 
@@ -96,7 +96,7 @@ def _history(conn: Any) -> dict[int, str]:
 def _apply(conn: Any, step: Migration, dialect: str) -> None:
     others = tuple(marker for meant, marker in _ONLY.items() if meant != dialect)
     for statement in _statements(step.sql):
-        if not statement.lstrip().startswith(others):
+        if not any(line.startswith(others) for line in statement.splitlines()):
             conn.execute(statement)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     # The values are our own file names and a time: no driver's parameter style is needed.

@@ -39,6 +39,11 @@ SIGNING_KEY_CHANGED = "signing_key.changed"
 TOKEN_REVOKED = "token.revoked"
 TOKENS_REVOKED = "tokens.revoked"
 ACCESS_DENIED = "access.denied"
+CREDENTIAL_ADDED = "credential.added"
+CREDENTIAL_REPLACED = "credential.replaced"
+CREDENTIAL_READ = "credential.read"
+CREDENTIAL_REMOVED = "credential.removed"
+DATA_KEYS_REWRAPPED = "data_keys.rewrapped"
 
 
 #: Made once: `json.dumps` would make one for each row.

@@ -234,7 +234,7 @@ def _store(rooms: Rooms, ready: _Prepared, completion: Completion) -> Reply:
         return _again(saved, ready.place.user_id, ready.turn)
     if saved.memory:
         rooms.memories.cache.written(saved.memory, saved.version)
-        rooms.memories.embedder.wake()  # the vector of its window
+        rooms.memories.embedder.wake(at_once=saved.memory.vector is None)
     if exchange.waiting_tokens:
         rooms.extraction.wake()
     return Reply(

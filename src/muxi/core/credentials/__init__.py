@@ -1,1 +1,1 @@
-"""Will hold a user's secrets for other services, encrypted."""
+"""Credentials: users' secrets for outside services, sealed. envelope: the seals; master_keys: what opens them."""

@@ -29,7 +29,7 @@ MOST_BEFORE = 400
 WINDOWS_SHARE = 10
 #: It rests less the more full batches came one after the other, and not at all after so many: what waits must not only
 #: grow.
-RESTLESS_BATCHES = 32
+RESTLESS_BATCHES = 256
 TALKING_S = 0.5
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 60.0
@@ -51,6 +51,7 @@ class Embedder:
         self._packer = packer
         self.model = model
         self._woken = threading.Event()
+        self._at_once = threading.Event()
         self._closed = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
@@ -60,10 +61,12 @@ class Embedder:
         self._full_batches = 0
         self._thread: threading.Thread | None = None
 
-    def wake(self) -> None:
-        """There is something to embed."""
+    def wake(self, *, at_once: bool = True) -> None:
+        """There is something to embed; ``at_once`` if no window, which can wait until answers leave the time for it."""
         self._idle.clear()
         self._woken_at = time.monotonic()
+        if at_once:
+            self._at_once.set()
         self._woken.set()
         with self._lock:
             if self._thread is None and not self._closed.is_set():
@@ -77,6 +80,7 @@ class Embedder:
     def close(self) -> None:
         """Stops after the batch under way; what is left waits in the store."""
         self._closed.set()
+        self._at_once.set()
         self._woken.set()
         with self._lock:
             if self._thread is not None:
@@ -119,14 +123,15 @@ class Embedder:
     async def _embed_batch(self) -> bool:
         # What is said is found by its own vector first; that of its window makes it found better.
         self._woken.clear()
+        self._at_once.clear()
         return await self._embed_memories() or self._rest() or await self._embed_windows() or self._pack()
 
     def _rest(self) -> bool:
         """Leaves the processor to the answers; a window costs as much of it as several of them."""
         now = time.monotonic()
         left = min(self._windows_from, self._woken_at + TALKING_S) - now
-        if left > 0:
-            self._woken.wait(left)
+        if left > 0 and not self._closed.is_set():
+            self._at_once.wait(left)
         return left > 0
 
     def _pack(self) -> bool:

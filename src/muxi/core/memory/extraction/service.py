@@ -29,8 +29,8 @@ SHORTEST_TICK_S = 0.05
 IDLE_S = 60.0
 #: After each batch of a rule-based extractor it rests so many times as long as it worked: answers go first. It rests
 #: less the longer what it reads has waited, and not at all after so many seconds: what waits must not only grow.
-REST = 2.0
-RESTLESS_S = 10.0
+REST = 4.0
+RESTLESS_S = 60.0
 #: How long closing may read what waits, where that costs no model call.
 LAST_WORDS_S = 2.0
 
