@@ -222,6 +222,23 @@ class AccessSettings(_Section):
     )
 
 
+class CredentialSettings(_Section):
+    """Credentials of users for outside services."""
+
+    master_key: SecretStr | None = Field(
+        None, description="32 bytes as base64, from muxi credentials new-key; several with spaces, the newest first"
+    )
+    master_key_file: Path | None = Field(
+        None, description="a file with such keys, one a line, instead of master_key; read again when it changes"
+    )
+
+    @model_validator(mode="after")
+    def _keys_come_from_one_place(self) -> CredentialSettings:
+        if self.master_key is not None and self.master_key_file is not None:
+            raise ValueError("set master_key or master_key_file, and not both")
+        return self
+
+
 class ChatSettings(_Section):
     """What a conversation can do besides."""
 
@@ -242,6 +259,7 @@ class FormationSettings(_Section):
     identity: IdentitySettings = IdentitySettings()
     chat: ChatSettings = ChatSettings()
     access: AccessSettings = AccessSettings()
+    credentials: CredentialSettings = CredentialSettings()
 
     @model_validator(mode="after")
     def _agents_are_told_apart(self) -> FormationSettings:

@@ -31,6 +31,8 @@ from tests.support.vectors import WordVectors
 DAY = timedelta(days=1)
 #: What an erasure removes and a deletion leaves, and why.
 STAYS = {
+    "api_keys": "who may come in, not what was said",
+    "token_floors": "since when the user's tokens count",
     "users": "the user stays",
     "identifiers": "and is known by the same identifiers",
     "merges": "merges can still be undone",

@@ -58,7 +58,8 @@ def sqlite(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def whole_on_sqlite(conn: sqlite3.Connection, sql: str) -> list[str]:
-    given = dict.fromkeys(re.findall(r":(\w+)", sql), "1")
+    named, places = re.findall(r":(\w+)", sql), sql.count("?")
+    given: Any = ("1",) * places if places else dict.fromkeys(named, "1")
     steps = [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {sql}", given)]
     return [step for step in steps if WHOLE_FORMATION.fullmatch(step) or SCANNED.match(step)]
 

@@ -15,7 +15,7 @@ import pytest
 
 from muxi.core.formation import Formation
 from muxi.core.memory.service import Draft
-from muxi.core.privacy.tables import TABLES
+from muxi.core.privacy.tables import NOT_EXPORTED, TABLES
 from muxi.errors import ConflictError, InvalidImportError, UserNotFoundError
 from muxi.ids import UserId, new_user_id
 from tests.support.full_user import full_user, opened, said
@@ -183,7 +183,7 @@ class TestRestore:
         assert restored.user_id == user
         assert restored.skipped == {"audit": document["counts"]["audit"]}
         assert restored.counts == {t: n for t, n in document["counts"].items() if t != "audit"}
-        assert {t: n for t, n in erased.counts.items() if t != "verifications"} == restored.counts
+        assert {t: n for t, n in erased.counts.items() if t not in NOT_EXPORTED} == restored.counts
         assert known(formation, user) == before
         for who in ("ann@x.org", ("Uann", "slack"), ("key-of-ann", "api_key")):
             assert formation.identities.resolve(who).id == user

@@ -56,5 +56,7 @@ async def full_user(formation: Formation, name: str) -> UserId:
     formation.sessions.clear_buffer(first, "assistant")
     formation.agents.set_default(first, "assistant")
     formation.proofs.start_verification(mail, (f"{name}-phone", "telegram"))
+    formation.access.keys.create(role="user", user_id=first)
+    formation.access.tokens.revoke_all(first)
     pack(formation, first)
     return first

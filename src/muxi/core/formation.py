@@ -16,7 +16,10 @@ from muxi.core.agents.types import Agent
 from muxi.core.audit.service import Audit
 from muxi.core.chat.commands import Commands
 from muxi.core.chat.store import ExchangeStore
+from muxi.core.clearing import erase_later, open_sweeper
 from muxi.core.clock import Clock, utc_now
+from muxi.core.credentials.master_keys import MasterKeys
+from muxi.core.credentials.service import Credentials
 from muxi.core.doors import Access, lifetimes, open_access, providers
 from muxi.core.identity.anonymous import AnonymousUsers
 from muxi.core.identity.bulk import Bulk
@@ -42,20 +45,18 @@ from muxi.core.models.base import ChatModel, EmbeddingModel
 from muxi.core.models.providers.local import LocalEmbeddings
 from muxi.core.models.providers.quote import QuoteModel
 from muxi.core.privacy.deletion import Deletion
-from muxi.core.privacy.retention_store import RetentionStore
 from muxi.core.privacy.scrub import Scrub
 from muxi.core.privacy.service import Privacy
-from muxi.core.privacy.sweeping import Ages, Sweeper
-from muxi.core.privacy.types import Erased
+from muxi.core.privacy.sweeping import Sweeper
 from muxi.core.reading_behind import reading_behind
 from muxi.core.sessions.service import Sessions
 from muxi.ids import UserId
 from muxi.settings import (
+    CredentialSettings,
     FormationSettings,
     IdentitySettings,
     MemorySettings,
     ModelSettings,
-    RetentionSettings,
 )
 from muxi.storage.open import Storage, open_storage
 
@@ -93,6 +94,7 @@ class Formation:
         link_tokens: signed tokens of one identifier.
         id_tokens: accounts at identity providers.
         access: who may do what: keys, tokens of users, roles.
+        credentials: users' secrets for outside services.
         anonymous: visitors who are nobody yet.
         bulk: links many users' identifiers at once.
         audit: what was changed about who is who.
@@ -125,6 +127,7 @@ class Formation:
     link_tokens: LinkTokens
     id_tokens: IdTokens
     access: Access
+    credentials: Credentials
     anonymous: AnonymousUsers
     bulk: Bulk
     audit: Audit
@@ -173,7 +176,7 @@ class Formation:
         Raises:
             StorageError: the database cannot be opened.
             EmbeddingMismatchError: its vectors are of another model.
-            SettingsError: a type of identifiers, or the telephone region, cannot be.
+            SettingsError: a type of identifiers, the telephone region, or a master key, cannot be.
         """
         kinds = _kinds(settings.identity, identifier_kinds)
         mongodb = settings.memory.memobase
@@ -238,7 +241,7 @@ class Formation:
             identities,
             clock,
             ttl=timedelta(seconds=settings.identity.anonymous_ttl),
-            erase=_erase_later(privacy, scrub),
+            erase=erase_later(privacy, scrub),
         )
         formation = cls(
             id=settings.id,
@@ -247,13 +250,14 @@ class Formation:
             users=Users(stores.users, stores.merges, identities, clock),
             privacy=privacy,
             deletion=Deletion(stores.retention, identities, clock, _deleted_of(memories), scrub),
-            sweeper=_sweeper(
+            sweeper=open_sweeper(
                 settings.memory.retention, stores.retention, anonymous, clock, scrub, memories.embedder.wake
             ),
             proofs=proofs,
             link_tokens=LinkTokens(stores.proofs, identities, stores.hash_key, settings.id, clock),
             id_tokens=IdTokens(providers(settings.identity.oidc), stores.proofs, identities, clock),
             access=open_access(settings, stores, identities, data_dir, clock),
+            credentials=Credentials(stores.credentials, _master_keys(settings.credentials), settings.id, clock),
             anonymous=anonymous,
             bulk=Bulk(stores.bulk, identities, clock),
             audit=Audit(stores.audit),
@@ -313,29 +317,9 @@ def _kinds(settings: IdentitySettings, custom: Sequence[IdentifierKind]) -> Kind
     return Kinds(custom, refused, settings.phone_region, settings.limits)
 
 
-def _erase_later(privacy: Privacy, scrub: Scrub) -> Callable[..., Erased]:
-    """Erases one of many: the sweep that it is part of, or the next one, takes them out of the files."""
-
-    def erase(raw: UserId, /, *, actor: str) -> Erased:
-        erased = privacy.erase(raw, actor=actor, scrub=False)
-        scrub.later()
-        return erased
-
-    return erase
-
-
-def _sweeper(
-    settings: RetentionSettings,
-    store: RetentionStore,
-    anonymous: AnonymousUsers,
-    clock: Clock,
-    scrub: Scrub,
-    on_swept: Callable[[], None],
-) -> Sweeper:
-    days = {kind: getattr(settings, kind) for kind in ("messages", "memories", "facts")}
-    ages = Ages(**{kind: timedelta(days=kept) if kept else None for kind, kept in days.items()})
-    interval = timedelta(seconds=settings.interval)
-    return Sweeper(store, ages, anonymous.expire_anonymous, clock, scrub, on_swept, interval=interval)
+def _master_keys(settings: CredentialSettings) -> MasterKeys:
+    written = settings.master_key.get_secret_value() if settings.master_key else ""
+    return MasterKeys(written, settings.master_key_file.expanduser() if settings.master_key_file else None)
 
 
 def _schema(settings: MemorySettings) -> Schema | None:

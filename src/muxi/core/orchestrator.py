@@ -42,12 +42,13 @@ from muxi.core.privacy.joining import preview
 from muxi.core.privacy.reading import Source
 from muxi.core.privacy.types import Deleted, Erased, Restored, UserExport
 from muxi.core.threads import in_thread
+from muxi.core.user_credentials import UserCredentials
 from muxi.errors import SettingsError
 from muxi.ids import MessageId
 from muxi.settings import FormationSettings, MemobaseSettings
 
 
-class Orchestrator(UserMemory, Authentication):
+class Orchestrator(UserMemory, UserCredentials, Authentication):
     """Agents that know each user on every channel.
 
     Alone it works as it is: one SQLite file in the user's data directory, local embeddings, and an honest

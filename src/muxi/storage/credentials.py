@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -129,13 +128,16 @@ class _Writer:
         return self.data_key(key.user_id) or key
 
     def put(self, credential: Credential, sealed: str, *, replaces: bool) -> Credential:
-        id, created_at, last_used_at = self._sql.put_credential(
+        place = {
+            "formation_id": self._formation_id,
+            "user_id": credential.user_id,
+            "service": credential.service,
+            "name": credential.name,
+        }
+        self._sql.put_credential(
             self._conn,
-            formation_id=self._formation_id,
+            **place,
             id=credential.id,
-            user_id=credential.user_id,
-            service=credential.service,
-            name=credential.name,
             secret=sealed,
             preview=credential.preview,
             metadata=dict(credential.metadata),
@@ -145,8 +147,8 @@ class _Writer:
             expires_at=credential.expires_at,
         )
         # Of two who store one at the same moment, the second replaces what the first has stored.
-        kept = replace(credential, id=id, created_at=created_at, last_used_at=last_used_at)
-        replaces = replaces or id != credential.id
+        kept = Credential(*self._sql.kept_credential(self._conn, **place))
+        replaces = replaces or kept.id != credential.id
         self.changes.append(_change(CREDENTIAL_REPLACED if replaces else CREDENTIAL_ADDED, kept))
         return kept
 

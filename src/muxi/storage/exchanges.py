@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from muxi.core.chat.types import Answered, Exchange, Saved
+from muxi.core.chat.types import Answered, Exchange, Look, Saved
+from muxi.core.memory.store import Version
+from muxi.core.memory.synopsis import State
 from muxi.errors import NotFoundError, SessionNotFoundError, StorageConflictError
 from muxi.ids import UserId
 from muxi.storage import queries
@@ -26,6 +28,7 @@ class SqlExchangeStore:
     def __init__(self, database: Database, formation_id: str) -> None:
         self._database = database
         self._formation_id = formation_id
+        self._own = queries.load(database, "exchanges")
         self._sessions = queries.load(database, "sessions")
         self._memory = queries.load(database, "memory")
         self._extraction = queries.load(database, "extraction")
@@ -36,6 +39,13 @@ class SqlExchangeStore:
                 return self._store(conn, exchange, model)
         except _StoredBeforeError as stored:
             return stored.answered
+
+    def look(self, user_id: UserId) -> Look:
+        with self._database.connection() as conn:
+            rows = list(self._own.look(conn, formation_id=self._formation_id, user_id=user_id))
+        memories: dict[UserId | None, Version] = {row[0]: Version(row[1], row[2]) for row in rows}
+        made_at = rows[0][4] if rows else None
+        return Look(memories, State((sum(row[3] for row in rows), made_at), not any(row[5] for row in rows)))
 
     def answered(self, user_id: UserId, request_key: str) -> Answered | None:
         with self._database.connection() as conn:
@@ -114,10 +124,6 @@ class SqlExchangeStore:
 class PostgresExchangeStore(SqlExchangeStore):
     """The same, with the common exchange in one statement: over a network each one costs a round trip."""
 
-    def __init__(self, database: Database, formation_id: str) -> None:
-        super().__init__(database, formation_id)
-        self._at_once = queries.load(database, "exchanges_postgres")
-
     def save(self, exchange: Exchange, model: str) -> Saved | Answered:
         saved = self._save_at_once(exchange, model)
         return saved or super().save(exchange, model)
@@ -130,7 +136,7 @@ class PostgresExchangeStore(SqlExchangeStore):
         asked, answer = exchange.messages
         try:
             with self._database.connection() as conn:
-                row = self._at_once.save_exchange(
+                row = self._own.save_exchange(
                     conn,
                     **memory_row(self._formation_id, memory, model),
                     asked_id=asked.id,

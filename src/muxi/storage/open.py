@@ -13,6 +13,7 @@ from muxi.core.access.token_store import TokenStore
 from muxi.core.agents.store import AgentStore
 from muxi.core.audit.store import AuditStore
 from muxi.core.chat.store import ExchangeStore
+from muxi.core.credentials.store import CredentialStore
 from muxi.core.identity.bulk_store import BulkStore
 from muxi.core.identity.merge_store import MergeStore
 from muxi.core.identity.proof_store import ProofStore
@@ -33,6 +34,7 @@ from muxi.storage.agents import SqlAgentStore
 from muxi.storage.api_keys import SqlKeyStore, SqlRoleStore
 from muxi.storage.audit import SqlAuditStore
 from muxi.storage.bulk import SqlBulkStore
+from muxi.storage.credentials import SqlCredentialStore
 from muxi.storage.databases.base import Database
 from muxi.storage.databases.sqlite import SqliteDatabase
 from muxi.storage.exchanges import PostgresExchangeStore, SqlExchangeStore
@@ -86,6 +88,7 @@ class FormationStores:
     keys: KeyStore
     roles: RoleStore
     tokens: TokenStore
+    credentials: CredentialStore
 
 
 class Storage:
@@ -130,6 +133,7 @@ class Storage:
             keys=SqlKeyStore(self._database, formation_id),
             roles=SqlRoleStore(self._database, formation_id),
             tokens=SqlTokenStore(self._database, formation_id),
+            credentials=SqlCredentialStore(self._database, formation_id),
         )
         return self._beside.stores(self._database, formation_id, stores) if self._beside else stores
 

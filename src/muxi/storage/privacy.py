@@ -39,6 +39,8 @@ ERASED = (
     "verifications",
     "api_keys",
     "token_floors",
+    "credentials",
+    "data_keys",
     "claims",
     "identifiers",
 )

@@ -39,7 +39,7 @@ DELETED_WHEN_OLD = (
     "sessions",
 )
 #: The tables with words of users.
-WITH_WORDS = (*DELETED, "identifiers", "users", "verifications", "extractions")
+WITH_WORDS = (*DELETED, "identifiers", "users", "verifications", "extractions", "credentials", "data_keys")
 
 
 class SqlRetentionStore:

@@ -202,14 +202,16 @@ def _enter(rooms: Rooms, turn: Turn) -> _Place:
 def _recall(rooms: Rooms, turn: Turn, place: _Place, vector: NDArray[np.float32]) -> _Prepared:
     lines = prompt.recent(place.agent, place.buffer, turn.message, rooms.prompt_tokens)
     in_prompt, session_id = place.session.messages - len(lines), place.session.id
+    look = rooms.exchanges.look(place.user_id) if place.user_id else None
     hits = rooms.memories.search(
         place.user_id,
         turn.message,
         vector,
         limit=RECALLED,
         keep=lambda memory: memory.session_id != session_id or memory.seq <= in_prompt,
+        versions=look.memories if look else None,
     )
-    profile = rooms.profiles.of(place.user_id)
+    profile = rooms.profiles.of(place.user_id, look.profile if look else None)
     asked = prompt.build(place.agent, hits, lines, turn.message, profile, rooms.prompt_tokens)
     return _Prepared(turn, place, vector, tuple(hits), asked)
 

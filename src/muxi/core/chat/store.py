@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from muxi.core.chat.types import Answered, Exchange, Saved
+from muxi.core.chat.types import Answered, Exchange, Look, Saved
 from muxi.ids import UserId
 
 
@@ -17,6 +17,9 @@ class ExchangeStore(Protocol):
         ``model`` is the name of what made the memory's vector. Returns `Answered` if a request of the same key
         has stored its exchange already; then nothing is stored.
         """
+
+    def look(self, user_id: UserId) -> Look:
+        """How far what is kept of a canonical user is: what a turn has at hand of them may be older."""
 
     def answered(self, user_id: UserId, request_key: str) -> Answered | None:
         """The exchange that a request of this key stored for this user."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from muxi.core.identity.types import IdentifierInput
+from muxi.core.memory.store import Version
+from muxi.core.memory.synopsis import State
 from muxi.core.memory.types import Hit, Memory
 from muxi.core.models.base import Usage
 from muxi.core.sessions.types import Session
@@ -103,6 +105,19 @@ class Exchange:
     request_key: str | None = None
     waiting_tokens: int = 0
     waiting_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How far what is kept of a canonical user is.
+
+    Attributes:
+        memories: by each user whom it is made of.
+        profile: what its synopsis rests on.
+    """
+
+    memories: Mapping[UserId | None, Version]
+    profile: State
 
 
 @dataclass(frozen=True, slots=True)

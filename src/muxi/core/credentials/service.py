@@ -253,7 +253,7 @@ def _none(service: str, name: str) -> NotFoundError:
     return NotFoundError(f"There is no credential {service[:64]}/{name[:64]}.")
 
 
-def _checked(form: re.Pattern[str], value: str, what: str) -> str:
+def _checked(form: re.Pattern[str], value: Any, what: str) -> str:
     if not isinstance(value, str) or not form.fullmatch(value):
         letters = "small letters" if what == "service" else "letters"
         raise InvalidInputError(
@@ -263,7 +263,7 @@ def _checked(form: re.Pattern[str], value: str, what: str) -> str:
     return value
 
 
-def _bytes_of(secret: str) -> bytes:
+def _bytes_of(secret: Any) -> bytes:
     """Never with the secret in a message."""
     if not isinstance(secret, str) or not secret.strip() or not is_storable(secret):
         raise InvalidInputError("The secret has to be a text that is not empty.")

@@ -47,7 +47,7 @@ class CredentialStore(Protocol):
         """As `CredentialWriter.named`, with what opens them."""
 
     def delete(self, user_id: UserId, credential: Credential, actor: str, now: datetime) -> bool:
-        """Removes a user's credential, and the data key with the last one of its owner; whether it was there. Audited."""
+        """Removes a credential, and the data key with its owner's last one; whether it was there. Audited."""
 
     def used(self, credential: Credential, actor: str, now: datetime) -> None:
         """Notes that it was given out. Audited."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -16,9 +16,12 @@ from muxi.core.memory.packed import Packed
 from muxi.core.memory.packing import Packer
 from muxi.core.memory.recall import MemoryIndex
 from muxi.core.memory.segment_store import SegmentStore
-from muxi.core.memory.store import MemoryStore
+from muxi.core.memory.store import MemoryStore, Version
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
+
+#: How far each user's memories are, of whom an owner is made.
+Versions = Mapping[UserId | None, Version]
 
 DEFAULT_BYTES = 128 * 1024 * 1024
 AT_HAND = 5000
@@ -70,13 +73,18 @@ class IndexCache:
         self._lock = threading.Lock()
         self._nbytes = 0
 
-    def index(self, user_id: UserId | None, now: datetime | None = None) -> MemoryIndex:
-        """The owner's index, as the store is now, without what has expired by ``now``."""
+    def index(
+        self, user_id: UserId | None, now: datetime | None = None, versions: Versions | None = None
+    ) -> MemoryIndex:
+        """The owner's index, as the store is now, without what has expired by ``now``.
+
+        ``versions`` are the store's of this moment, where they are known; else they are looked up.
+        """
         with self._lock:
             entry = self._entries.get(user_id) or self._entries.setdefault(user_id, _Entry(self._new_index(user_id)))
             self._entries.move_to_end(user_id)
         with entry.lock:
-            self._refresh(user_id, entry)
+            self._refresh(user_id, entry, self._store.versions(user_id) if versions is None else versions)
             if now is not None and (expired := entry.endings.take(now)):
                 entry.index.remove(expired)
             index = entry.index
@@ -122,8 +130,7 @@ class IndexCache:
             self._entries.clear()
             self._nbytes = 0
 
-    def _refresh(self, user_id: UserId | None, entry: _Entry) -> None:
-        versions = self._store.versions(user_id)
+    def _refresh(self, user_id: UserId | None, entry: _Entry, versions: Versions) -> None:
         lost = entry.read.keys() - versions.keys()
         purged = any(entry.read.get(owner, now.floor) < now.floor for owner, now in versions.items())
         if lost or purged:

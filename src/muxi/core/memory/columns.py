@@ -1,4 +1,4 @@
-"""A growable numpy array: appending a row costs the same at any length."""
+"""Growable numpy arrays: appending a row costs the same at any length."""
 
 from __future__ import annotations
 
@@ -76,3 +76,34 @@ class Column:
         block = np.empty((rows, *self._block.shape[1:]), self._block.dtype)
         block[: self._length] = self._block[: self._length]
         self._block = block
+
+
+class Table:
+    """Numbers in columns of one length, which grow together.
+
+    Args:
+        width: how many columns.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._block = np.zeros((width, 0))
+        self._length = 0
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The numbers, shape (columns, rows), in an array that shares our memory: valid until rows are added."""
+        return self._block[:, : self._length]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, with the spare room."""
+        return self._block.nbytes
+
+    def extend(self, count: int) -> None:
+        """Add rows of zeros at the end."""
+        needed = self._length + count
+        if needed > self._block.shape[1]:
+            block = np.zeros((len(self._block), max(needed, self._length + self._length // 2 + _SPARE)))
+            block[:, : self._length] = self.values
+            self._block = block
+        self._length = needed

@@ -108,11 +108,14 @@ class Profiles:
         self._stale: OrderedDict[UserId, None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, user_id: UserId | None) -> Profile:
-        """A canonical user's, as the store is now, at the price of one look-up where nothing has changed."""
+    def of(self, user_id: UserId | None, state: State | None = None) -> Profile:
+        """A canonical user's, as the store is now, at the price of one look-up where nothing has changed.
+
+        ``state`` is the store's of this moment, where it is known; else it is looked up.
+        """
         if user_id is None:
             return NOBODY
-        state = self._synopses.state(user_id)
+        state = state or self._synopses.state(user_id)
         with self._lock:
             at_hand = self._at_hand.get(user_id)
             if at_hand is not None and at_hand.state == state:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muxi.core.clock import Clock
-from muxi.core.memory.cache import DEFAULT_BYTES, IndexCache, Packing
+from muxi.core.memory.cache import DEFAULT_BYTES, IndexCache, Packing, Versions
 from muxi.core.memory.dates import find_dates
 from muxi.core.memory.embedder import Embedder, embed_fitting
 from muxi.core.memory.keeping import Keep as KeepText
@@ -109,6 +109,7 @@ class Memories:
         limit: int = 10,
         keep: Keep | None = None,
         explain: bool = False,
+        versions: Versions | None = None,
     ) -> list[Hit]:
         """What an owner's memories say about something, the best first.
 
@@ -119,12 +120,13 @@ class Memories:
             limit: how many hits.
             keep: which memories count; all if not told.
             explain: give the hits their features.
+            versions: how far the store is, where that was looked up a moment ago.
 
         Raises:
             EmbeddingMismatchError: the vector has another dimension than the stored ones.
         """
         now = self._clock()
-        index = self.cache.index(user_id, now)
+        index = self.cache.index(user_id, now, versions)
         return index.search(query, vector, limit=limit, now=now, keep=keep, explain=explain)
 
     def add(

@@ -30,6 +30,7 @@ Numbers = NDArray[np.int32]
 Days = tuple[int, int]
 
 _HEADER = 3  # version, flags, how many days are named
+_NONE: Numbers = np.zeros(0, np.int32)
 _QUESTION_MARKS = re.compile(r"[?\uff1f\u061f]")
 # Closing brackets, quotes and a remark in brackets may follow the last question mark.
 _END_OF_QUESTION = re.compile(r"[?\uff1f\u061f][^\w\[]*(?:\[[^\]]*\])?\W*$")
@@ -100,28 +101,16 @@ def are_current(traits: Numbers | None) -> bool:
 
 def in_columns(rows: Sequence[Numbers]) -> TraitColumns:
     """The traits of several texts, as `traits_of` gave them, in columns."""
-    flat = np.concatenate(rows) if rows else np.zeros(0, np.int32)
-    sizes = np.fromiter(map(len, rows), np.int64, len(rows))
-    starts = np.cumsum(sizes) - sizes
-    dates = flat[starts + 2].astype(np.int64)
-    begin, end = starts + _HEADER + 2 * dates, starts + sizes
-    is_term = _between(begin, end, len(flat))
-    is_day = _between(starts + _HEADER, begin, len(flat))
-    days = flat[is_day].reshape(-1, 2)
+    dates = [int(row[2]) for row in rows]
+    ends = [_HEADER + 2 * count for count in dates]
+    terms = [row[end:] for row, end in zip(rows, ends, strict=True)]
+    dated = [(place, row[_HEADER:end]) for place, (row, end) in enumerate(zip(rows, ends, strict=True)) if end > _HEADER]
+    days = np.concatenate([_NONE, *(named for _, named in dated)]).reshape(-1, 2) if dated else _NONE.reshape(0, 2)
     return TraitColumns(
-        flags=flat[starts + 1],
-        lengths=(end - begin).astype(np.int32),
-        terms=flat[is_term],
-        date_rows=np.repeat(np.arange(len(rows)), dates),
+        flags=np.array([row[1] for row in rows], np.int32),
+        lengths=np.array([len(row) for row in terms], np.int32),
+        terms=np.concatenate(terms) if terms else _NONE,
+        date_rows=np.array([place for place, named in dated for _ in range(len(named) // 2)], np.int64),
         first_days=days[:, 0],
         last_days=days[:, 1],
     )
-
-
-def _between(begin: NDArray[np.int64], end: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
-    """Marks the places from each begin up to each end; these spans do not overlap."""
-    steps = np.zeros(size + 1, np.int32)
-    np.add.at(steps, begin, 1)
-    np.add.at(steps, end, -1)
-    marked: NDArray[np.bool_] = np.cumsum(steps[:-1]) > 0
-    return marked

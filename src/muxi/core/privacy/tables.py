@@ -18,6 +18,7 @@ from muxi.ids import is_id
 #: What a value of a column is in JSON: checked, and turned into what a store takes. Raises ``ValueError``.
 Reader = Callable[[Any], Any]
 
+_SEALED = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 _TYPE = re.compile(r"(?:[a-z][a-z0-9_-]{0,31})?")
 
 
@@ -135,6 +136,13 @@ def _all_storable(value: Any) -> bool:
     if isinstance(value, dict):
         return all(is_storable(key) and _all_storable(of_key) for key, of_key in value.items())
     return all(map(_all_storable, value)) if isinstance(value, list) else True
+
+
+def sealed(value: Any) -> str:
+    """What is encrypted, in base64."""
+    if not isinstance(value, str) or not _SEALED.fullmatch(value):
+        raise ValueError("not sealed")
+    return value
 
 
 _USER = Column("user_id", id_of("usr"), refers="users")
@@ -275,6 +283,25 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         _USER,
         Column("stood_under", id_of("usr"), refers="users"),
     ),
+    "data_keys": (
+        _USER,
+        Column("master_key_id", text),
+        Column("wrapped", sealed),
+        Column("wrapped_at", time),
+    ),
+    "credentials": (
+        _USER,
+        Column("service", text),
+        Column("name", text),
+        Column("id", id_of("crd")),
+        Column("secret", sealed),
+        Column("preview", text),
+        Column("metadata", mapping),
+        Column("created_at", time),
+        Column("updated_at", time),
+        Column("last_used_at", time, optional=True),
+        Column("expires_at", time, optional=True),
+    ),
     "claims": (Column("fingerprint", text), _USER, Column("claimed_at", time)),
     "audit": (
         Column("seq", number),
@@ -305,4 +332,4 @@ KEPT = {"audit": "it holds no personal data: identifiers are in it as keyed hash
 #: Read by people, and never restored: the rows of an audit are chained where they were written.
 READ_ONLY = frozenset({"audit"})
 #: Tables whose rows mean nothing without the formation's own key.
-UNDER_KEY = frozenset({"claims"})
+UNDER_KEY = frozenset({"claims", "data_keys", "credentials"})

@@ -14,8 +14,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from muxi.core.chat.store import ExchangeStore
+from muxi.core.chat.types import Answered, Exchange, Look, Saved
 from muxi.core.memory.edit_store import Edit, EditStore, Revision
 from muxi.core.memory.store import EmbeddingSpace, MemoryStore, Unembedded, Unplaced, Version
+from muxi.core.memory.synopsis import SynopsisStore
 from muxi.core.memory.traits import Numbers
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
@@ -126,3 +129,27 @@ class EditsOfBoth:
 
     def revisions(self, user_id: UserId, memory_id: MemoryId) -> list[Revision]:
         return self._there.revisions(user_id, memory_id) or self._here.revisions(user_id, memory_id)
+
+
+class ExchangesBesideMongo:
+    """`muxi.core.chat.store.ExchangeStore`: as in SQL, but what a turn has to know of a user is in both.
+
+    Args:
+        here: in SQL.
+        memory: of both.
+        synopses: of the facts in MongoDB.
+    """
+
+    def __init__(self, here: ExchangeStore, memory: MemoryStore, synopses: SynopsisStore) -> None:
+        self._here = here
+        self._memory = memory
+        self._synopses = synopses
+
+    def look(self, user_id: UserId) -> Look:
+        return Look(self._memory.versions(user_id), self._synopses.state(user_id))
+
+    def save(self, exchange: Exchange, model: str) -> Saved | Answered:
+        return self._here.save(exchange, model)
+
+    def answered(self, user_id: UserId, request_key: str) -> Answered | None:
+        return self._here.answered(user_id, request_key)

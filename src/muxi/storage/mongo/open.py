@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from muxi.ids import UserId
 from muxi.storage.databases.base import Database
-from muxi.storage.mongo.beside_sql import EditsOfBoth, MemoriesOfBoth
+from muxi.storage.mongo.beside_sql import EditsOfBoth, ExchangesBesideMongo, MemoriesOfBoth
 from muxi.storage.mongo.connection import DEFAULT_NAME, MongoDatabase
 from muxi.storage.mongo.extraction import ExtractionToMongo
 from muxi.storage.mongo.facts import MongoFactStore
@@ -95,14 +95,16 @@ class MongoBeside:
 
         there = mongo_stores(self.database, formation_id, members, forgotten)
         synopses = SynopsesOfMongo(sql, formation_id, there.facts)
+        both = MemoriesOfBoth(stores.memory, there.memory)
         ends = Forgetting(self.database, formation_id, there.owners)
         return replace(
             stores,
-            memory=MemoriesOfBoth(stores.memory, there.memory),
+            memory=both,
             edits=EditsOfBoth(stores.edits, there.edits),
             facts=there.facts,
             extraction=ExtractionToMongo(sql, formation_id, there.facts),
             synopses=synopses,
+            exchanges=ExchangesBesideMongo(stores.exchanges, both, synopses),
             merges=MergesOfBoth(sql, formation_id, there.memory, there.facts),
             privacy=PrivacyOfBoth(sql, formation_id, stores.hash_key, ends, members),
             retention=RetentionOfBoth(sql, formation_id, ends, members),

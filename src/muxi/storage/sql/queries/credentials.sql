@@ -31,7 +31,7 @@ SELECT count(*) FROM credentials
 WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
--- name: put_credential^
+-- name: put_credential!
 -- One that is there keeps its id, and since when it is there.
 INSERT INTO credentials (formation_id, user_id, service, name, id, secret, preview, metadata, created_at, updated_at,
     last_used_at, expires_at)
@@ -39,8 +39,12 @@ VALUES (:formation_id, :user_id, :service, :name, :id, :secret, :preview, :metad
     :last_used_at, :expires_at)
 ON CONFLICT (formation_id, user_id, service, name) DO UPDATE SET
     secret = excluded.secret, preview = excluded.preview, metadata = excluded.metadata,
-    updated_at = excluded.updated_at, expires_at = excluded.expires_at
-RETURNING id, created_at, last_used_at;
+    updated_at = excluded.updated_at, expires_at = excluded.expires_at;
+
+-- name: kept_credential^
+SELECT id, user_id, service, name, preview, metadata, created_at, updated_at, last_used_at, expires_at
+FROM credentials
+WHERE formation_id = :formation_id AND user_id = :user_id AND service = :service AND name = :name;
 
 -- name: credential_used$
 -- No row: it was deleted or erased meanwhile.

@@ -77,6 +77,17 @@ DELETE FROM token_floors
 WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
+-- name: erase_credentials!
+DELETE FROM credentials
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_data_keys!
+-- What was sealed under them opens nowhere any more, whatever copies of it there are without them.
+DELETE FROM data_keys
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
 -- name: erase_memory_segments!
 DELETE FROM memory_segments
 WHERE formation_id = :formation_id
@@ -220,6 +231,20 @@ WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
 ORDER BY user_id;
 
+-- name: export_data_keys
+SELECT user_id, master_key_id, wrapped, wrapped_at FROM data_keys
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY user_id;
+
+-- name: export_credentials
+-- Sealed: worthless without the master key, which is not in the database.
+SELECT user_id, service, name, id, secret, preview, metadata, created_at, updated_at, last_used_at, expires_at
+FROM credentials
+WHERE formation_id = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY user_id, service, name;
+
 -- name: export_merges
 -- Not those that were split from others: they name somebody else.
 SELECT g.id, g.survivor_id, g.merged_at, g.merged_by, g.split_at FROM merges g
@@ -310,6 +335,16 @@ VALUES (:formation_id, :id, :user_id, :path, :op, :value, :source, :importance, 
 -- name: restore_agent_defaults*!
 INSERT INTO agent_defaults (formation_id, user_id, agent_id)
 VALUES (:formation_id, :user_id, :agent_id);
+
+-- name: restore_data_keys*!
+INSERT INTO data_keys (formation_id, user_id, master_key_id, wrapped, wrapped_at)
+VALUES (:formation_id, :user_id, :master_key_id, :wrapped, :wrapped_at);
+
+-- name: restore_credentials*!
+INSERT INTO credentials (formation_id, user_id, service, name, id, secret, preview, metadata, created_at, updated_at,
+    last_used_at, expires_at)
+VALUES (:formation_id, :user_id, :service, :name, :id, :secret, :preview, :metadata, :created_at, :updated_at,
+    :last_used_at, :expires_at);
 
 -- name: restore_merges*!
 INSERT INTO merges (formation_id, id, survivor_id, merged_at, merged_by, split_at)
