@@ -28,6 +28,7 @@ from muxi.core.identity.types import IdentifierInput
 from muxi.storage import queries
 from muxi.storage.databases.postgres import PostgresDatabase
 from muxi.storage.databases.sqlite import SqliteDatabase
+from muxi.storage.databases.sqlite_keys import identifier_key
 from muxi.storage.open import FormationStores, open_storage
 
 FORMATION = "default"
@@ -77,17 +78,23 @@ def timed_in_batches(call: Callable[[Any], Any], values: Sequence[Any]) -> list[
 def bare(kind: str, address: str) -> Iterator[Callable[[dict[str, str]], Any]]:
     """The look-up's query, run by the bare driver: sqlite3, or a pool of psycopg."""
     database = cast(Any, SqliteDatabase if kind == "sqlite" else PostgresDatabase)
-    sql = queries.load(database, "identity").find_value.sql
+    sql = queries.load(database, "identity")
     if kind == "sqlite":
         conn = sqlite3.connect(address)
-        yield lambda parameters: conn.execute(sql, parameters).fetchone()
+
+        def by_key(parameters: dict[str, str]) -> Any:
+            value, type, formation_id = parameters["value"], parameters["type"], parameters["formation_id"]
+            key = identifier_key(formation_id, type, value)
+            return conn.execute(sql.find_key.sql, (key, value, type, formation_id)).fetchone()
+
+        yield by_key
         conn.close()
         return
     with ConnectionPool(address, min_size=1, kwargs={"autocommit": True}) as pool:
 
         def look_up(parameters: dict[str, str]) -> Any:
             with pool.connection() as conn:
-                return conn.execute(sql, parameters).fetchone()
+                return conn.execute(sql.find_value.sql, parameters).fetchone()
 
         yield look_up
 

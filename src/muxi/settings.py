@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 IdentifierType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+#: How often something may be done: ``600/minute``, ``10/5 seconds``.
+Rate = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}/([1-9][0-9]{0,3} )?(second|minute|hour|day)s?$")]
+#: A site, as browsers name it.
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.\-\[\]:]+$")]
 FORMATION_ID = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 
@@ -248,6 +252,29 @@ class ChatSettings(_Section):
     commands: bool = Field(False, description="people link channels themselves, by /link, /unlink and /whoami")
 
 
+class LimitSettings(_Section):
+    """How many requests are answered: a number a second, minute, hour or day, or every so many of them."""
+
+    per_key: Rate | None = Field(None, description="of one key, or of one user's tokens, such as 600/minute")
+    per_user: Rate | None = Field(None, description="for one user, whoever calls")
+    per_formation: Rate | None = Field(None, description="of all callers together")
+    store: SecretStr | None = Field(
+        None, description="redis://... or valkey://..., where processes count together; each by itself if not set"
+    )
+
+
+class ServerSettings(_Section):
+    """What the server does besides answering."""
+
+    limits: LimitSettings = LimitSettings()
+    allowed_origins: tuple[Origin, ...] = Field(
+        (), description="sites whose pages may call, such as https://app.acme.com; of the server's own formation"
+    )
+    metrics: bool = Field(
+        False, description="numbers for Prometheus at /metrics, without a key; of the server's own formation"
+    )
+
+
 class FormationSettings(_Section):
     """One formation: the contents of a formation.yaml."""
 
@@ -260,6 +287,7 @@ class FormationSettings(_Section):
     chat: ChatSettings = ChatSettings()
     access: AccessSettings = AccessSettings()
     credentials: CredentialSettings = CredentialSettings()
+    server: ServerSettings = ServerSettings()
 
     @model_validator(mode="after")
     def _agents_are_told_apart(self) -> FormationSettings:

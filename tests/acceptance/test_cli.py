@@ -276,7 +276,7 @@ def test_a_new_embedding_model_needs_reembedding(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "'muxi db reembed'" in refused.stderr
     assert broken.stderr.endswith("(model_key_rejected)\n")
-    assert "are of other-model (re-embedding, not finished)" in half_done.stderr
+    assert "are of all-MiniLM-L6-v2-onnx-int8 (384 dimensions)" in half_done.stderr
     assert (before["configured"], before["to_do"], before["dimension"]) == ("other-model", 1, 384)
     assert (run.returncode, run.stdout) == (0, "1 memories embedded with other-model.\n")
     assert "1/1" in run.stderr

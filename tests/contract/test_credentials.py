@@ -361,9 +361,7 @@ class TestTampering:
         formation.credentials.put(ben, "github", "new")
         assert secret(formation, ben) == "new"
 
-    def test_nothing_moves_to_another_formation(
-        self, formation: Formation, elsewhere: Formation, ann: UserId
-    ) -> None:
+    def test_nothing_moves_to_another_formation(self, formation: Formation, elsewhere: Formation, ann: UserId) -> None:
         """Neither into its rows, nor by renaming the formation of both, under the same master key."""
         formation.credentials.put(ann, "github", SECRET)
         with formation.privacy.export(ann) as export:

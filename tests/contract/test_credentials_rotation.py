@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -184,7 +185,8 @@ def test_two_rotate_at_once(formation: Formation, users: list[UserId], database_
 def test_killed_in_the_middle(formation: Formation, users: list[UserId], database_url: str, clock: TestClock) -> None:
     """What was done is done, everything opens meanwhile, and the next one does the rest."""
     command = [sys.executable, "-c", ROTATE, database_url, f"{NEW} {OLD}"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    found = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=found) as process:
         assert process.stdin and process.stdout
         assert process.stdout.readline() == "5\n"
         process.stdin.write("on\n")

@@ -39,6 +39,8 @@ STAYS = {
     "merge_members": "merges can still be undone",
     "agent_defaults": "a choice of the application, nothing that was said",
     "verifications": "codes under way: they end within minutes",
+    "credentials": "what the user opens outside services with, nothing that was said",
+    "data_keys": "without them credentials do not open",
     "claims": "keyed hashes against identifiers that many claim",
     "extractions": "counters, and the choice to opt out",
 }

@@ -21,6 +21,7 @@ from muxi.errors import IdentifierConflictError, LastIdentifierError, MergeConfl
 from muxi.ids import MemoryId, UserId, new_memory_id
 from muxi.storage.open import Storage
 from tests.conftest import TestClock
+from tests.support.lookups import as_the_tables_say, looked_up
 
 NAMES = [f"U{n}" for n in range(6)]
 names = st.sampled_from(NAMES)
@@ -214,6 +215,11 @@ class IdentityMachine(RuleBasedStateMachine):
             assert self.memory_elsewhere.newest(UserId(canonical), MemoryId("mem_~"), 1) == []
         for user in self.model.erased:
             assert self.memory.newest(UserId(user), MemoryId("mem_~"), 1) == []
+
+    @invariant()
+    def what_is_looked_up_is_what_the_tables_say(self) -> None:
+        if self.storage.dialect == "sqlite":
+            assert looked_up(self.storage) == as_the_tables_say(self.storage)
 
     @invariant()
     def every_change_has_its_row(self) -> None:

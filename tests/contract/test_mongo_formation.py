@@ -13,8 +13,15 @@ from pymongo import MongoClient
 
 from muxi.core.formation import Formation
 from muxi.core.memory.memobase import Memobase
+from muxi.core.memory.reembed import reembed
 from muxi.core.orchestrator import Orchestrator
-from muxi.errors import MemoryNotFoundError, SettingsError, StorageUnavailableError, UserNotFoundError
+from muxi.errors import (
+    EmbeddingMismatchError,
+    MemoryNotFoundError,
+    SettingsError,
+    StorageUnavailableError,
+    UserNotFoundError,
+)
 from muxi.settings import FormationSettings
 from muxi.storage.mongo.facts import MongoFactWriter
 from tests.conftest import TestClock
@@ -32,9 +39,11 @@ def name(mongo_uri: str) -> Iterator[str]:
     drop(mongo_uri, made)
 
 
-def opened(uri: str, name: str, folder: Path | str, formation: str = "default") -> Orchestrator:
+def opened(
+    uri: str, name: str, folder: Path | str, formation: str = "default", model: WordVectors | None = None
+) -> Orchestrator:
     """On MongoDB, and beside it SQLite in a folder, or Postgres at an address."""
-    memobase = Memobase(mongodb_uri=uri, database_name=name, embedding_provider=WordVectors())
+    memobase = Memobase(mongodb_uri=uri, database_name=name, embedding_provider=model or WordVectors())
     # Long enough that a test reads first.
     memory: dict[str, Any] = {"extraction": {"wait": 5}}
     if isinstance(folder, str):
@@ -312,6 +321,31 @@ class TestEnding:
                 server.start()
                 assert {one.text for one in (await orchestrator.list_user_memories(42)).items} == {"said", "kept"}
                 assert orchestrator.erase_user(42).counts["memories"] == 2
+
+
+async def test_another_embedding_model(mongo_uri: str, name: str, beside: Path | str) -> None:
+    """Vectors are replaced one by one, here and there; who has the old model still finds by words, and no error."""
+    new = WordVectors("words-24", 24)
+    with opened(mongo_uri, name, beside) as old:
+        await old.chat("I like tea", user_id=42)
+        await old.add_user_memory(42, "I like rain")
+        assert old.formation.memories.settled(20)
+        stores = old.formation.storage.for_formation("default", old.formation.clock())
+        assert stores.new_vectors is None
+        assert await reembed(stores.memory, new, lambda done, total: None, stores.new_vectors) == 2
+        user = old.formation.identities.resolve(42).id
+        vectors = [one.vector for owner in stores.memory.versions(user) for one in stores.memory.since(owner, 0)]
+        assert [one.size for one in vectors if one is not None] == [24, 24]
+        for question in ("tea", "rain"):
+            [hit] = await old.search_user_memory(42, question, limit=1)
+            assert hit.text == f"I like {question}"
+    with opened(mongo_uri, name, beside, model=new) as orchestrator:
+        stores = orchestrator.formation.storage.for_formation("default", orchestrator.formation.clock())
+        assert await reembed(stores.memory, new, lambda done, total: None) == 0
+        [hit] = await orchestrator.search_user_memory(42, "rain", limit=1)
+        assert hit.text == "I like rain"
+    with pytest.raises(EmbeddingMismatchError):
+        opened(mongo_uri, name, beside)
 
 
 def test_an_address_that_cannot_be_read(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from muxi.storage.privacy import ERASED
 #: How a table points to a user, a session or a merge.
 POINTERS = {"user_id", "session_id", "merge_id", "survivor_id", "canonical_id", "stood_under"}
 ERASED_LAST = {"merge_members", "merges", "users"}
+#: Only on SQLite; its rows go with those of identifiers, by triggers (`test_lookups`).
+FOLLOWS = {"lookups"}
 COLUMNS = """
     SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()
 """
@@ -39,7 +41,7 @@ def of_users(schema: dict[str, set[str]]) -> set[str]:
     """The tables with rows of users."""
     found = {table for table, columns in schema.items() if columns & POINTERS}
     assert {"users", "identifiers", "messages", "memories", "buffer_clears", "audit"} <= found
-    return found
+    return found - FOLLOWS
 
 
 def test_every_table_of_users_is_erased(of_users: set[str]) -> None:
@@ -56,7 +58,8 @@ def test_every_table_of_users_is_exported(of_users: set[str]) -> None:
 def test_every_column_is_exported(schema: dict[str, set[str]], table: str) -> None:
     """Each column of an exported table, but the formation's and those that are made anew."""
     exported = {column.name for column in TABLES[table]}
-    assert schema[table] == exported | MADE_ANEW.get(table, set()) | {"formation_id"}
+    made_anew = MADE_ANEW.get(table, set()) & schema[table]  # one of the databases may do without
+    assert schema[table] == exported | made_anew | {"formation_id"}
 
 
 def test_every_statement_of_privacy_is_bound_to_its_formation(storage: Storage) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from muxi.core.credentials.envelope import new_master_key
 from tests.support.mongo import MongoServer
 from tests.support.server_process import ServerProcess
 
@@ -14,7 +15,8 @@ from tests.support.server_process import ServerProcess
 @pytest.fixture(scope="module")
 def server_of_document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A real server with an empty store for each document."""
-    with ServerProcess(tmp_path_factory.mktemp("documented")) as server:
+    config = f"credentials: {{master_key: {new_master_key()}}}\n"
+    with ServerProcess(tmp_path_factory.mktemp("documented"), configs=[config]) as server:
         yield server
 
 

@@ -65,7 +65,7 @@ def test_every_route_of_a_formation_needs_a_key(server: ThreadServer) -> None:
         "get /ready",
         "get /v1/.well-known/jwks.json",
     }
-    assert len(asked) == 63
+    assert len(asked) == 67
 
 
 def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) -> None:
@@ -75,7 +75,8 @@ def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) 
         f"{method} {path}"
         for path, methods in paths.items()
         for method in methods
-        if server.http.request(method, path, json={}, headers=server.headers("a")).status_code == 403
+        if server.http.request(method, path, json={}, headers=server.headers("a")).json().get("code")
+        == "permission_denied"
     }
     assert refused == {
         "post /v1/users/merge",
@@ -103,6 +104,7 @@ def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) 
         "put /v1/roles/{name}",
         "delete /v1/roles/{name}",
         "post /v1/tokens/rotate",
+        "post /v1/credentials/{service}/{name}/reveal",
     }
     answer = server.post("/v1/identifiers", {"identifiers": ["a"], "merge": True})
     assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
@@ -185,5 +187,7 @@ def test_the_description_names_keys_and_headers(server: ThreadServer) -> None:
     assert [list(one) for one in audit["security"]] == [["AdminKey"], ["ApiKey"], ["Bearer"]]
     assert (chat["x-permission"], audit["x-permission"]) == ("chat:write", "audit:read")
     assert [one["name"] for one in chat["parameters"]] == ["X-Muxi-User-Id", "X-Muxi-User-Id-Type", "Idempotency-Key"]
-    assert [one["name"] for one in search["parameters"]] == ["X-Muxi-User-Id", "X-Muxi-User-Id-Type"]
+    assert [one["name"] for one in search["parameters"]] == [one["name"] for one in chat["parameters"]]
+    listed = document["paths"]["/v1/memories"]["get"]["parameters"]
+    assert "Idempotency-Key" not in [one["name"] for one in listed]
     assert "security" not in document["paths"]["/health"]["get"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from muxi.core.formation import Formation
-from muxi.core.models.base import ChatModel
+from muxi.core.models.base import ChatModel, EmbeddingModel
 from muxi.settings import FormationSettings
 from tests.conftest import TestClock
 from tests.support.vectors import WordVectors
@@ -20,6 +20,8 @@ def open_formation(
     chat_model: ChatModel | None = None,
     extraction_model: ChatModel | None = None,
     extraction: dict[str, Any] | None = None,
+    embedding_model: EmbeddingModel | None = None,
+    check_embeddings: bool = True,
     **settings: Any,
 ) -> Formation:
     """A formation with vectors of words, on the database at ``url``."""
@@ -31,7 +33,8 @@ def open_formation(
         checked,
         Path(),
         chat_model=chat_model,
-        embedding_model=WordVectors(),
+        embedding_model=embedding_model or WordVectors(),
         extraction_model=extraction_model,
+        check_embeddings=check_embeddings,
         clock=clock,
     )

@@ -88,6 +88,10 @@ METHODS = {
     "tokens.public_keys": NOBODY,
     "sessions.create": "sessions:write",
     "sessions.end": "sessions:write",
+    "credentials.put": "credentials:write",
+    "credentials.list": "credentials:read",
+    "credentials.get": "credentials:reveal",
+    "credentials.delete": "credentials:write",
 }
 
 #: Commands that work on a store only, or start something: whoever may read and write its files may do everything.
@@ -146,6 +150,12 @@ COMMANDS = {
     "sessions list": "sessions:read",
     "sessions create": "sessions:write",
     "sessions end": "sessions:write",
+    "credentials set": "credentials:write",
+    "credentials list": "credentials:read",
+    "credentials show": "credentials:read",
+    "credentials delete": "credentials:write",
+    "credentials new-key": STORE,
+    "credentials rotate": STORE,
     "audit": "audit:read",
     "db migrate": STORE,
     "db reembed": STORE,

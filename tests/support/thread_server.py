@@ -12,7 +12,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,10 +38,12 @@ class ThreadServer:
         formations: ids; the first is the server's own.
         chat_model: answers; `QuoteModel` if not told.
         database_url: a Postgres address or the path of a SQLite file; ``muxi.db`` in ``data_dir`` if not told.
+        settings: more of each formation's.
 
     Attributes:
         url: without a slash at the end.
         formations: as they are served, by id.
+        app: what serves them.
         http: a client for requests that `request` cannot make.
     """
 
@@ -51,12 +53,16 @@ class ThreadServer:
         formations: Sequence[str] = ("default",),
         chat_model: ChatModel | None = None,
         database_url: str | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         kind = "postgres" if database_url and database_url.startswith("postgres") else "sqlite"
         memory = {"persistent": {"provider": kind, "connection_string": database_url}}
+        wanted = {
+            id: FormationSettings.model_validate({"id": id, "memory": memory, **(settings or {})}) for id in formations
+        }
         self.formations = {
             id: Formation.open(
-                FormationSettings.model_validate({"id": id, "memory": memory}),
+                wanted[id],
                 data_dir,
                 chat_model=chat_model,
                 embedding_model=WordVectors(),
@@ -68,7 +74,9 @@ class ThreadServer:
         self._socket = listening_socket("127.0.0.1", 0)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._server = _Server(server_config(create_app(self.formations, self._own, keys), 1))
+        serving = {id: one.server for id, one in wanted.items()}
+        self.app = create_app(self.formations, self._own, keys, serving)
+        self._server = _Server(server_config(self.app, 1))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
         self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
 

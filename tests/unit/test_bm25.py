@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from muxi.core.memory.bm25 import AFTER, BEFORE, K1, B, Texts, WordIndex
+from muxi.core.memory.bm25 import AFTER, BEFORE, K1, B, Texts, WordIndex, entries_of
 
 TEA, LEAF, MILK, HONEY, BREAD, ABSENT = range(6)
 TEXTS = [[TEA, TEA, LEAF], [MILK], [TEA, MILK, HONEY, BREAD]]
@@ -17,19 +17,17 @@ TEXTS = [[TEA, TEA, LEAF], [MILK], [TEA, MILK, HONEY, BREAD]]
 def index_of(texts: list[list[int]]) -> WordIndex:
     index = WordIndex()
     for row, terms in enumerate(texts):
-        index.add(np.array(terms, np.int32), np.full(len(terms), row))
+        index.add(entries_of(np.array(terms, np.int32), np.full(len(terms), row)))
     return index
 
 
 def laid_out(texts: list[list[int]], sessions: list[int], counted: list[int] | None = None) -> Texts:
     """Rows in their own order; ``counted`` says which of them count."""
     rows = list(range(len(texts))) if counted is None else counted
-    of = [sessions[row] for row in rows]
     place = np.full(len(texts), -1)
     place[rows] = np.arange(len(rows))
-    first = np.array([of.index(session) for session in of])
-    last = np.array([len(of) - 1 - of[::-1].index(session) for session in of])
-    return Texts.of(place, first, last, np.array([float(len(texts[row])) for row in rows]))
+    lengths = np.array([float(len(texts[row])) for row in rows])
+    return Texts.of(place, np.array([float(sessions[row]) for row in rows]), lengths)
 
 
 def scores(texts: list[list[int]], asked: list[int], counted: list[int] | None = None) -> list[float]:
@@ -40,7 +38,7 @@ def scores(texts: list[list[int]], asked: list[int], counted: list[int] | None =
 
 def window_scores(texts: list[list[int]], sessions: list[int], asked: list[int]) -> NDArray[np.float64]:
     laid = laid_out(texts, sessions)
-    return laid.window_scores(laid.found(index_of(texts), asked), np.arange(len(texts)))
+    return laid.window_scores(laid.found(index_of(texts), asked))
 
 
 def idf(holding: int, count: int) -> float:
@@ -71,12 +69,26 @@ def test_rows_that_do_not_count() -> None:
 def test_one_by_one_or_at_once() -> None:
     """Words are found alike whether they were sorted in already or came just now."""
     texts = [[row % 7, row % 11, 3] for row in range(3_000)]
-    at_once = WordIndex()
-    rows = np.repeat(np.arange(len(texts)), 3)
-    at_once.add(np.array(texts, np.int32).ravel(), rows)
-    for term in range(12):
-        for found, expected in zip(index_of(texts).rows_of(term), at_once.rows_of(term), strict=True):
-            assert found.tolist() == expected.tolist()
+    at_once, one_by_one = WordIndex(), index_of(texts)
+    at_once.add(entries_of(np.array(texts, np.int32).ravel(), np.repeat(np.arange(len(texts)), 3)))
+    assert one_by_one._new and not at_once._new
+    terms = list(range(12))
+    for found, expected in zip(one_by_one.entries(terms), at_once.entries(terms), strict=True):
+        assert found.tolist() == expected.tolist()
+
+
+def test_rare_words_among_many() -> None:
+    """Where a word is rare, only the texts around it are looked at: with the same scores as when all are."""
+    few = [[TEA, LEAF] if row in (3, 5, 99) else [MILK, row % 13 + 10] for row in range(100)]
+    many = few + [[BREAD]] * 5_000
+    sessions = [row // 7 for row in range(len(many))]
+    laid = laid_out(many, sessions)
+    found = laid.found(index_of(many), [TEA, MILK, LEAF, BREAD])
+    apart = [laid.window_scores(found.of_words(np.array([i == word for i in range(4)]))) for word in range(4)]
+    until = np.concatenate([[0.0], np.cumsum([TEA in text for text in many])])
+    held = until[laid.end] - until[laid.begin]
+    assert apart[0].tolist() == pytest.approx((found.weights[0] * held / (held + laid.window_saturation)).tolist())
+    assert laid.window_scores(found).tolist() == pytest.approx(sum(apart).tolist())  # type: ignore[union-attr]
 
 
 def test_texts_around() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from muxi.core.memory.layout import Shown
+from muxi.core.memory.packed import Packed
 from muxi.core.memory.recall import MOST_SCORED, MemoryIndex
 from muxi.core.memory.types import SAID, Hit, Memory
 from muxi.core.memory.weights import WEIGHTS
@@ -334,6 +336,55 @@ def test_keep_is_respected() -> None:
     index = index_of(memory(1, "violin", agent_id="a"), memory(2, "tea", agent_id="b"))
     assert texts(search(index, "violin", keep=lambda m: m.agent_id == "b")) == ["tea"]
     assert search(index, "violin", keep=lambda m: False) == []
+
+
+@pytest.mark.parametrize("session", ["a", "b", "c", "none"])
+@pytest.mark.parametrize("after", [-1, 3, 9])
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_is_shown_is_as_if_it_were_not_here(session: str, after: int, moved: bool) -> None:
+    """The end of a conversation that is before the reader's eyes already is left out as `keep` would leave it out."""
+    said = [
+        memory(i, f"tea number{i % 5}", session_id="abc"[i % 3], seq=i // 3, vector=axis(i % 4), window=axis(i % 3))
+        for i in range(24)
+    ]
+    index = index_of(*said)
+    if moved:  # the rows then do not stand in their order
+        index.put([replace(said[4], text="milk")])
+        index.remove([said[9].id])
+    hits = index.search(
+        "tea number3", axis(1), limit=50, now=NOW, shown=Shown(session, after), keep=lambda m: m.seq != 2
+    )
+    kept = search(
+        index,
+        "tea number3",
+        axis(1),
+        limit=50,
+        keep=lambda m: m.seq != 2 and (m.session_id != session or m.seq <= after),
+    )
+    assert shown(hits) == shown(kept)
+    hits = index.search("tea number3", axis(1), limit=50, now=NOW, shown=Shown(session, after))
+    kept = search(index, "tea number3", axis(1), 50, keep=lambda m: m.session_id != session or m.seq <= after)
+    assert shown(hits) == shown(kept)
+    there = [m for m in said if not (moved and m.id == said[9].id)]
+    assert len(hits) == sum(m.session_id != session or m.seq <= after for m in there)
+
+
+def test_what_is_shown_of_packed_memories() -> None:
+    """Of memories that were loaded packed, only the hits are read to leave out what is shown."""
+    said = {m.id: m for m in (memory(i, f"tea {i}", session_id="ab"[i % 2], seq=i) for i in range(40))}
+    read: list[MemoryId] = []
+
+    def stored(ids: Sequence[MemoryId]) -> list[Memory]:
+        read.extend(ids)
+        return [said[id] for id in ids]
+
+    index, packed = MemoryIndex(stored), Packed.of(list(said.values()))
+    assert packed is not None
+    index.load(packed)
+    hits = index.search("tea 7", None, limit=3, now=NOW, shown=Shown("b", after=7))
+    assert texts(hits)[0] == "tea 7"
+    assert all(hit.memory.session_id == "a" or hit.memory.seq <= 7 for hit in hits)
+    assert sorted(read) == sorted(hit.memory.id for hit in hits)
 
 
 @pytest.mark.parametrize("limit", [0, -1])

@@ -6,7 +6,7 @@ Both answer in the shapes of the HTTP interface, so `--json` prints the same whe
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +36,18 @@ class Asked:
     who: Who
     agent: str | None = None
     session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretDraft:
+    """A secret to be stored."""
+
+    service: str
+    name: str
+    secret: str = field(repr=False)
+    metadata: Shape
+    expires_in: timedelta | None
+    credential_id: str | None
 
 
 class UserAccess(Protocol):
@@ -129,6 +141,22 @@ class ExtractionAccess(Protocol):
         """Opts a user in or out: ``opted_out_at``."""
 
 
+class CredentialAccess(Protocol):
+    """Users' secrets for outside services. ``credential_id`` says which, where there are several of a name."""
+
+    def put(self, who: Who, draft: SecretDraft) -> Shape:
+        """Stores one, and returns one of `list`."""
+
+    def list(self, who: Who, service: str) -> Shape:
+        """``credentials``, without the secrets."""
+
+    def reveal(self, who: Who, service: str, name: str, credential_id: str | None) -> Shape:
+        """``secret`` and ``credential``."""
+
+    def delete(self, who: Who, service: str, name: str, credential_id: str | None) -> Shape:
+        """Removes one, and returns what it was."""
+
+
 class Access(Protocol):
     """A context manager; raises only `muxi.errors.MuxiError` and its children.
 
@@ -139,6 +167,7 @@ class Access(Protocol):
         extraction: finding what users say about themselves.
         doors: who may do what: keys, roles, tokens, sessions.
         proofs: codes, link tokens, ID tokens, and visitors who sign in.
+        credentials: users' secrets for outside services.
     """
 
     where: str
@@ -147,6 +176,7 @@ class Access(Protocol):
     extraction: ExtractionAccess
     doors: DoorAccess
     proofs: ProofAccess
+    credentials: CredentialAccess
 
     def resolve(self, who: Who) -> Shape:
         """The user; made if new: ``muxi_user_id``, ``created``, ``created_at``."""

@@ -12,6 +12,7 @@ from muxi.cli import (
     audit,
     chat,
     context,
+    credentials,
     db,
     demo,
     extraction,
@@ -70,6 +71,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(keys.roles_app, name="roles")
 app.add_typer(user_tokens.app, name="tokens")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(credentials.app, name="credentials")
 app.command()(audit.audit)
 app.add_typer(db.app, name="db")
 

@@ -65,17 +65,19 @@ def status(place: Place, json: Json = False) -> None:
 @app.command()
 @placed_in_store
 def reembed(place: Place, json: Json = False) -> None:
-    """Make the vectors anew with the embedding model that is set. Stop the server first.
+    """Make the vectors anew with the embedding model that is set, while servers go on serving with the old one.
 
-    Interrupted, it goes on where it was when it is run again.
+    Then start them anew with the new one. Interrupted, it goes on where it was when it is run again.
     """
     with closing(place.formation(check_embeddings=False)) as formation, _progress() as progress:
         task = progress.add_task("re-embedding", total=None)
+        stores = formation.storage.for_formation(formation.id, formation.clock())
         made: int = asyncio.run(
             import_module("muxi.core.memory.reembed").reembed(
-                _store(formation),
+                stores.memory,
                 formation.memories.embedder.model,
                 lambda done, total: progress.update(task, completed=done, total=total),
+                stores.new_vectors,
             )
         )
         model = formation.memories.embedder.model.name

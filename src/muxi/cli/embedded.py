@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from muxi.cli import shapes
-from muxi.cli.access import Asked, ContextAccess, ExtractionAccess, ProofAccess, Shape, UserAccess
+from muxi.cli.access import Asked, ContextAccess, CredentialAccess, ExtractionAccess, ProofAccess, Shape, UserAccess
 from muxi.cli.access_doors import DoorAccess
 from muxi.cli.embedded_context import EmbeddedContext
+from muxi.cli.embedded_credentials import EmbeddedCredentials
 from muxi.cli.embedded_doors import EmbeddedDoors
 from muxi.cli.embedded_extraction import EmbeddedExtraction
 from muxi.cli.embedded_users import ACTOR, EmbeddedProofs, EmbeddedUsers
@@ -39,6 +40,7 @@ class Embedded:
         self.context: ContextAccess = EmbeddedContext(formation)
         self.proofs: ProofAccess = EmbeddedProofs(formation)
         self.doors: DoorAccess = EmbeddedDoors(formation)
+        self.credentials: CredentialAccess = EmbeddedCredentials(formation)
         self.where = where
         self._loop = asyncio.Runner()
         self.extraction: ExtractionAccess = EmbeddedExtraction(formation, self._loop)

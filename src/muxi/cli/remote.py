@@ -8,10 +8,11 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from muxi.cli.access import Asked, ContextAccess, ExtractionAccess, ProofAccess, Shape, UserAccess
+from muxi.cli.access import Asked, ContextAccess, CredentialAccess, ExtractionAccess, ProofAccess, Shape, UserAccess
 from muxi.cli.access_doors import DoorAccess
 from muxi.cli.options import Who
 from muxi.cli.remote_context import RemoteContext
+from muxi.cli.remote_credentials import RemoteCredentials
 from muxi.cli.remote_doors import RemoteDoors
 from muxi.cli.remote_extraction import RemoteExtraction
 from muxi.cli.remote_users import RemoteProofs, RemoteUsers
@@ -34,6 +35,7 @@ class Remote:
         self.extraction: ExtractionAccess = RemoteExtraction(self._client)
         self.proofs: ProofAccess = RemoteProofs(self._client)
         self.doors: DoorAccess = RemoteDoors(self._client)
+        self.credentials: CredentialAccess = RemoteCredentials(self._client)
         self.where = f"the server at {re.sub('//[^/]*@', '//', url)}"  # without a password
 
     def resolve(self, who: Who) -> Shape:

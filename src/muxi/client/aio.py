@@ -11,6 +11,7 @@ from typing import Any
 from muxi.client import requests
 from muxi.client.connection import Connection
 from muxi.client.context import AsyncContext
+from muxi.client.credentials import AsyncCredentials
 from muxi.client.extraction import AsyncExtraction
 from muxi.client.identifiers import IdentifierInput
 from muxi.client.keys import AsyncKeys, AsyncRoles
@@ -63,6 +64,7 @@ class AsyncFormationClient:
         self.roles = AsyncRoles(self._wire)
         self.tokens = AsyncTokens(self._wire)
         self.sessions = AsyncSessions(self._wire)
+        self.credentials = AsyncCredentials(self._wire)
 
     async def chat(
         self,

@@ -21,7 +21,10 @@ ATTEMPTS = 3
 FIRST_PAUSE = 0.4
 #: A server that asks for a longer pause, in seconds, is not waited for.
 MAX_PAUSE = 30.0
-_TRY_AGAIN = frozenset({429, 502, 503, 504})
+_TRY_AGAIN = frozenset({502, 503, 504})
+TOO_MANY = 429
+#: The first attempt arrived, is being answered, and its answer will be this one's.
+UNDER_WAY = "request_running"
 
 log = logging.getLogger("muxi.client")
 
@@ -47,11 +50,11 @@ def pause(request: Request[Any], error: MuxiError, attempt: int) -> float | None
 
 
 def _passing(error: MuxiError, idempotent: bool) -> bool:
-    if isinstance(error.__cause__, NEVER_SENT):
-        return True
+    if isinstance(error.__cause__, NEVER_SENT) or error.details.get("status") == TOO_MANY:
+        return True  # nothing was done
     # Silence for the whole time-out: asking again would only make the caller wait three times as long.
     if not idempotent or isinstance(error.__cause__, httpx.TimeoutException) or isinstance(error, ModelError):
         return False
     if isinstance(error, ServerUnreachableError | StorageUnavailableError | StorageBusyError):
         return True
-    return error.details.get("status") in _TRY_AGAIN
+    return error.details.get("status") in _TRY_AGAIN or error.details.get("code") == UNDER_WAY

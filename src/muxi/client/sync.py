@@ -11,6 +11,7 @@ from typing import Any
 from muxi.client import requests
 from muxi.client.connection import Connection
 from muxi.client.context import Context
+from muxi.client.credentials import Credentials
 from muxi.client.extraction import Extraction
 from muxi.client.identifiers import IdentifierInput
 from muxi.client.keys import Keys, Roles
@@ -58,6 +59,7 @@ class FormationClient:
         extraction: finding what users say about themselves: how it stands, what failed, and each user's choice.
         keys, roles: who may do what.
         tokens, sessions: users who come in by themselves, and conversations that are opened and ended.
+        credentials: users' secrets for outside services.
         proofs: that an identifier is a user's own: codes, link tokens, ID tokens, signing in.
 
     Raises:
@@ -85,6 +87,7 @@ class FormationClient:
         self.roles = Roles(self._wire)
         self.tokens = Tokens(self._wire)
         self.sessions = Sessions(self._wire)
+        self.credentials = Credentials(self._wire)
 
     def chat(
         self,

@@ -112,8 +112,10 @@ class Authentication:
         return self.formation.access.tokens.create(user.id, timedelta(seconds=expiration)).token
 
     def validate_jwt_token(self, token: str) -> Claims | None:
-        """What a token says (``sub`` is the user's ``usr_`` id); ``None``: it is wrong, expired, or revoked, or its user
-        is not there any more or shut out."""
+        """What a token says: ``sub`` is the user's ``usr_`` id.
+
+        ``None``: it is wrong, expired or revoked, or its user is not there any more or shut out.
+        """
         try:
             claims = self.formation.access.tokens.validate(token)
             self.formation.identities.get(UserId(claims["sub"]))

@@ -12,6 +12,7 @@ from muxi.core.access.built_in import Keys
 from muxi.core.access.denials import Denials
 from muxi.core.access.keys import ApiKeys
 from muxi.core.access.remembered import Remembered
+from muxi.core.access.repeats import Repeats
 from muxi.core.access.roles import Roles
 from muxi.core.access.tokens import Tokens
 from muxi.core.clock import Clock
@@ -33,6 +34,7 @@ class Access:
         outside: tokens of users from identity providers.
         roles: what each may do.
         denials: what was refused.
+        repeats: requests that may be sent again.
     """
 
     keys: ApiKeys
@@ -40,6 +42,7 @@ class Access:
     outside: IdTokens
     roles: Roles
     denials: Denials
+    repeats: Repeats
 
     def close(self) -> None:
         """Writes down what waits."""
@@ -72,7 +75,8 @@ def open_access(
     )
     tokens = Tokens(stores.tokens, stores.hash_key, settings.id, settings.access.token_algorithm, known, clock)
     outside = IdTokens(providers(settings.access.issuers, any_client=True), stores.proofs, identities, clock)
-    return Access(keys, tokens, outside, roles, Denials(stores.keys, clock))
+    repeats = Repeats(stores.repeats, stores.hash_key, clock)
+    return Access(keys, tokens, outside, roles, Denials(stores.keys, clock), repeats)
 
 
 def lifetimes(settings: AccessSettings) -> Lifetimes:

@@ -58,7 +58,7 @@ from muxi.settings import (
     MemorySettings,
     ModelSettings,
 )
-from muxi.storage.open import Storage, open_storage
+from muxi.storage.open import FormationStores, Storage, open_storage
 
 if TYPE_CHECKING:
     from muxi.core.models.providers.openai import OpenAIModel
@@ -205,12 +205,14 @@ class Formation:
         data_dir: Path,
         clock: Clock,
     ) -> Formation:
-        stores = storage.for_formation(settings.id, clock())
         chat = given.chat or _chat_model(settings.models.chat)
         embedding = given.embedding or _embedding_model(settings.models.embedding)
+        stores = storage.for_formation(settings.id, clock(), embedding.name)
         keep = without_private_values if settings.memory.private_values == "redact" else as_it_is
+        space = stores.memory.embedding_space()
         if check_embeddings:
-            check_space(stores.memory.embedding_space(), embedding.name)
+            check_space(space, embedding.name)
+            _warn_of_unfinished(stores, embedding)
         identities = Identities(
             stores.identity,
             stores.hash_key,
@@ -228,6 +230,7 @@ class Formation:
             cache_bytes=settings.memory.cache_mb * MIB,
             keep=keep,
             segments=stores.segments,
+            fits=space is not None and space.model == embedding.name,
         )
         context = Context(stores.facts, clock, _schema(settings.memory), keep)
         extraction, profiles = reading_behind(
@@ -310,6 +313,11 @@ class Formation:
         self.extraction.close()
         self.memories.embedder.close()
         self.storage.close()
+
+
+def _warn_of_unfinished(stores: FormationStores, model: EmbeddingModel) -> None:
+    if stores.new_vectors and stores.new_vectors.count(model.name):
+        _log.warning("re-embedding is not finished: some memories are found by words only. Run 'muxi db reembed' again")
 
 
 def _kinds(settings: IdentitySettings, custom: Sequence[IdentifierKind]) -> Kinds:

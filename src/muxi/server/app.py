@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from muxi.core.access.built_in import Keys
@@ -21,13 +22,17 @@ from muxi.core.threads import in_thread
 from muxi.errors import MuxiError
 from muxi.server import problems
 from muxi.server.caller import Served
+from muxi.server.credentials import HEADERS_READ
 from muxi.server.description import describe
 from muxi.server.door import Door
 from muxi.server.limits import BodyLimit
+from muxi.server.rates import Rates
+from muxi.server.repeats import Recorder, ReplayedError, of_replayed
 from muxi.server.routes import (
     audit,
     chat,
     context,
+    credentials,
     extraction,
     health,
     identifiers,
@@ -42,6 +47,7 @@ from muxi.server.routes import (
     users,
 )
 from muxi.server.schemas.base import Problem
+from muxi.settings import ServerSettings
 
 OF_A_FORMATION = (
     chat.router,
@@ -58,6 +64,7 @@ OF_A_FORMATION = (
     keys.router,
     tokens.router,
     roles.router,
+    credentials.router,
 )
 _FAILURES: dict[int | str, dict[str, Any]] = {
     "default": {"model": Problem, "description": "A problem document (application/problem+json)."}
@@ -73,14 +80,22 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 
 
-def create_app(formations: Mapping[str, Formation], own: str, built_in: Mapping[str, Keys]) -> FastAPI:
+def create_app(
+    formations: Mapping[str, Formation],
+    own: str,
+    built_in: Mapping[str, Keys],
+    serving: Mapping[str, ServerSettings] | None = None,
+) -> FastAPI:
     """The application that serves some formations.
 
     Args:
         formations: by id, open; they are closed when the application ends.
         own: the id of the one at ``/v1``; each is at ``/api/{formation_id}/v1``.
         built_in: the two keys of each formation, by its id.
+        serving: how each is served, by its id; as by default if not told.
     """
+
+    serving = serving or {}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -96,7 +111,7 @@ def create_app(formations: Mapping[str, Formation], own: str, built_in: Mapping[
         "and at /api/{formation_id}/v1, for any formation it serves.",
         version=_version(),
         lifespan=lifespan,
-        middleware=[Middleware(Door), Middleware(BodyLimit)],
+        middleware=[Middleware(Door), *_cross_origin(serving, own), Middleware(BodyLimit), Middleware(Recorder)],
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -105,14 +120,37 @@ def create_app(formations: Mapping[str, Formation], own: str, built_in: Mapping[
     )
     for id, formation in formations.items():
         formation.access.keys.built_in = partial(built_in.__getitem__, id)
-    app.state.served = Served(dict(formations), own)
+    app.state.served = Served(dict(formations), own, _rates(serving))
     app.add_exception_handler(MuxiError, problems.of_muxi)
     app.add_exception_handler(RequestValidationError, problems.of_validation)
     app.add_exception_handler(HTTPException, problems.of_http)
+    app.add_exception_handler(ReplayedError, of_replayed)
     app.add_exception_handler(ClientDisconnect, problems.of_hang_up)
     _include_routes(app)
     describe(app)
     return app
+
+
+def _cross_origin(serving: Mapping[str, ServerSettings], own: str) -> list[Middleware]:
+    """Closed unless sites are named. Keys and tokens are in headers, so that no cookie is let through."""
+    origins = serving[own].allowed_origins if own in serving else ()
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Content-Type", "X-Request-Id", *HEADERS_READ],
+            expose_headers=["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"],
+            max_age=600,
+        )
+    ]
+
+
+def _rates(serving: Mapping[str, ServerSettings]) -> dict[str, Rates]:
+    made = {id: Rates(settings.limits, id) for id, settings in serving.items()}
+    return {id: rates for id, rates in made.items() if rates}
 
 
 def _include_routes(app: FastAPI) -> None:

@@ -12,6 +12,8 @@ from muxi.errors import AuthenticationError, InvalidProofError, UserNotFoundErro
 from muxi.ids import UserId
 from muxi.server.credentials import ADMIN_KEY, AUTHORIZATION, CLIENT_KEY, MISSING
 
+#: The actor of every token of a user.
+USER_TOKEN = "user token"
 #: The keys of the settings are taken from their own headers, and from those that take any key.
 _ONLY_IN = {"client key": ADMIN_KEY, "admin key": CLIENT_KEY}
 
@@ -55,7 +57,7 @@ async def _with_token(formation: Formation, token: str) -> Entered:
         bound = await step(formation.embedded, _own, formation, token)
     except AuthenticationError:
         bound = await in_thread(_outside, formation, token)
-    return Entered("user token", ROLES[USER].permissions, bound)
+    return Entered(USER_TOKEN, ROLES[USER].permissions, bound)
 
 
 def _own(formation: Formation, token: str) -> UserId:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -27,10 +27,12 @@ from muxi.errors import (
     UserNotFoundError,
 )
 from muxi.ids import UserId
-from muxi.server import credentials
+from muxi.server import credentials, repeats
 from muxi.server.authentication import Entered, enter
 from muxi.server.credentials import MISSING, Sent
+from muxi.server.rates import Rates
 from muxi.server.schemas.identifiers import IdentifierIn, core_form
+from muxi.server.throttling import throttle
 
 LONGEST_REQUEST_KEY = 255
 #: Instead of a permission, for a route that any right key or token opens.
@@ -46,10 +48,12 @@ class Served:
     Attributes:
         formations: by id.
         own: the id of the one at ``/v1``.
+        rates: how often callers of each may ask, by its id; those without limits are not in it.
     """
 
     formations: Mapping[str, Formation]
     own: str
+    rates: Mapping[str, Rates] = field(default_factory=dict)
 
     def formation(self, request: Request) -> Formation:
         """The formation that the address names.
@@ -194,16 +198,18 @@ _REQUIRED: dict[Callable[..., Any], str] = {}
 @cache
 def _entrance(permission: str) -> Callable[[Request], Awaitable[Caller]]:
     async def entrance(request: Request) -> Caller:
-        caller = await _caller(request)
+        caller, found, sent = await _caller(request)
         if permission:
             caller.require(permission)
+        if caller.request_key is not None:
+            await repeats.begin(request, caller.formation, found, sent, caller.request_key, caller.header_user)
         return caller
 
     _REQUIRED[entrance] = permission
     return entrance
 
 
-async def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> tuple[Caller, Entered, Sent]:
     """Who calls. It reads the headers itself, which takes a quarter of the time of having the framework declare and
     check each; `muxi.server.description` tells the OpenAPI document about them."""
     served: Served = request.app.state.served
@@ -211,9 +217,12 @@ async def _caller(request: Request) -> Caller:
     formation, found = await served.enter(request, sent)
     user, request_key = _header_user(sent.user, sent.user_type), _request_key(sent.request_key)
     caller = Caller(formation, found.actor, found.permissions, found.bound, user, request_key)
+    rates = served.rates.get(formation.id)
+    if rates is not None:
+        await throttle(request, rates, formation, found, user)
     request.state.admin = caller.may("identities:merge")
     request.state.refused = caller.refused
-    return caller
+    return caller, found, sent
 
 
 async def _entered(formation: Formation, sent: Sent) -> Entered | None:

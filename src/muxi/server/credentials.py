@@ -17,10 +17,8 @@ USER = "X-Muxi-User-Id"
 USER_TYPE = "X-Muxi-User-Id-Type"
 REQUEST_KEY = "Idempotency-Key"
 
-_READ = {
-    name.lower().encode(): name
-    for name in (CLIENT_KEY, ADMIN_KEY, API_KEY, AUTHORIZATION, USER, USER_TYPE, REQUEST_KEY)
-}
+HEADERS_READ = (CLIENT_KEY, ADMIN_KEY, API_KEY, AUTHORIZATION, USER, USER_TYPE, REQUEST_KEY)
+_READ = {name.lower().encode(): name for name in HEADERS_READ}
 # Where addresses go, keys must not: logs, histories, referrers.
 _IN_QUERY = re.compile(
     rb"(?:^|&)(?:(?:x[-_]muxi[-_])?(?:client|admin)[-_]?key|(?:x[-_])?api[-_]?key|key|(?:access_)?token|authorization)="

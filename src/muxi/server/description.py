@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from muxi.core.access.policy import DEVELOPER, ROLES
 from muxi.server.caller import ANY
 from muxi.server.credentials import ADMIN_KEY, API_KEY, CLIENT_KEY, REQUEST_KEY, USER, USER_TYPE
+from muxi.server.repeats import WRITING
 from muxi.server.requirements import required
 
 SCHEMES = {
@@ -40,7 +41,6 @@ HEADERS = {
     USER: "The acting user, by any identifier or usr_ id, as UTF-8.",
     USER_TYPE: "The type of that identifier.",
 }
-REPEATABLE = ("/v1/chat", "/v1/memories")
 
 
 def describe(app: FastAPI) -> None:
@@ -53,11 +53,13 @@ def describe(app: FastAPI) -> None:
             for_clients = permission == ANY or permission in ROLES[DEVELOPER].permissions
             operation["security"] = [{name: []} for name in SCHEMES if name != "ClientKey" or for_clients]
             operation["x-permission"] = permission
-            _add_headers(operation, repeatable=method == "post" and path in REPEATABLE)
+            _add_headers(operation, repeatable=method.upper() in WRITING)
 
 
 def _add_headers(operation: dict[str, Any], *, repeatable: bool) -> None:
-    headers = HEADERS | ({REQUEST_KEY: "A repeat with the same key is stored once."} if repeatable else {})
+    headers = HEADERS | (
+        {REQUEST_KEY: "A repeat with the same key is done once, and answered alike for a day."} if repeatable else {}
+    )
     operation.setdefault("parameters", []).extend(
         {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
         for name, text in headers.items()

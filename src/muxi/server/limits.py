@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from muxi.errors import MessageTooLargeError
 from muxi.server import problems
+from muxi.server.refusals import EncodedBodyError
 
 MAX_BODY_BYTES = 1024 * 1024
 #: A client that is still sending reads no answer, so what is too large is read to its end, and dropped: up to here.
@@ -24,6 +25,11 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         declared = _declared(scope) if scope["type"] == "http" else 0
+        if declared and _encoded(scope):
+            # A small one may unfold to more than there is memory; and no client of ours sends one.
+            error = EncodedBodyError("The body is encoded. Send it as it is, without Content-Encoding.")
+            await problems.answer(error, Request(scope), {"Connection": "close"})(scope, receive, send)
+            return
         if declared == 0 or scope["path"].endswith(READ_THEMSELVES):
             await self.app(scope, receive, send)
             return
@@ -31,8 +37,8 @@ class BodyLimit:
         if body is None:  # hung up: there is nobody to answer
             return
         if max(declared, len(body)) > self.max_bytes:
-            error = MessageTooLargeError(f"The request's body is over {self.max_bytes:,} bytes. Send less at once.")
-            await problems.answer(error, Request(scope), {"Connection": "close"})(scope, receive, send)
+            too_large = MessageTooLargeError(f"The request's body is over {self.max_bytes:,} bytes. Send less at once.")
+            await problems.answer(too_large, Request(scope), {"Connection": "close"})(scope, receive, send)
             return
         await self.app(scope, _first(body, receive), send)
 
@@ -60,6 +66,10 @@ def _declared(scope: Scope) -> int:
         if name == b"transfer-encoding":
             return 1
     return 0
+
+
+def _encoded(scope: Scope) -> bool:
+    return any(name == b"content-encoding" and value.lower() != b"identity" for name, value in scope["headers"])
 
 
 def _first(body: bytes, receive: Receive) -> Receive:

@@ -69,7 +69,7 @@ def document(error: MuxiError, request: Request) -> dict[str, Any]:
 def answer(error: MuxiError, request: Request, headers: Mapping[str, str] | None = None) -> Response:
     """The response to a request that failed."""
     more = dict(headers or {})
-    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE or "retry_after" in error.details:
         more["Retry-After"] = str(error.details.get("retry_after", RETRY_AFTER_S))
     if isinstance(error, AuthenticationError):
         more["WWW-Authenticate"] = 'ApiKey header="X-API-Key", Bearer'

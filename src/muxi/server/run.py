@@ -120,7 +120,8 @@ class Application:
             for settings in self.formations:
                 opened[settings.id] = Formation.open(settings, self.data_dir)
                 undo.callback(opened[settings.id].close)
-            app = create_app(opened, self.formations[0].id, self.keys)
+            serving = {settings.id: settings.server for settings in self.formations}
+            app = create_app(opened, self.formations[0].id, self.keys, serving)
             undo.pop_all()
             return app
 

@@ -9,7 +9,7 @@ from muxi.storage.databases.base import Database
 
 
 def read_binary(
-    database: Database, conn: Any, query: str, parameters: Mapping[str, str | int]
+    database: Database, conn: Any, query: str, parameters: Mapping[str, str | int | None]
 ) -> list[tuple[Any, ...]]:
     """The rows of a query: from Postgres as bytes; as text, which is the rule, they are twice as long."""
     if database.dialect == "postgres":

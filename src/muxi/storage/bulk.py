@@ -13,8 +13,9 @@ from muxi.core.identity.normal_form import fingerprint
 from muxi.ids import UserId
 from muxi.storage import queries
 from muxi.storage.bulk_dry import dry_store
+from muxi.storage.bulk_lookups import WaitingLookups
 from muxi.storage.databases.base import Database
-from muxi.storage.databases.sqlite_keys import identifier_key
+from muxi.storage.databases.sqlite_keys import written_later
 from muxi.storage.links import links_changed
 
 _USERS = ("formation_id", "id", "canonical_id", "created_at")
@@ -27,10 +28,13 @@ _BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true)"
 class SqlBulkStore:
     """`muxi.core.identity.bulk_store.BulkStore` on SQLite and Postgres."""
 
-    def __init__(self, database: Database, formation_id: str, hash_key: bytes) -> None:
+    def __init__(
+        self, database: Database, formation_id: str, hash_key: bytes, lookups: WaitingLookups | None = None
+    ) -> None:
         self._database = database
         self._formation_id = formation_id
         self._hash_key = hash_key
+        self._lookups = lookups
         self._sql = queries.load(database, "bulk")
 
     @contextmanager
@@ -39,12 +43,17 @@ class SqlBulkStore:
             self._database.lock_values(conn, self._formation_id, list(values))
             if self._database.dialect == "postgres":
                 conn.execute(_BY_INDEX)
-            yield _Writer(self._database, conn, self._formation_id, self._hash_key, actor, now)
+            lookups = self._lookups or WaitingLookups(at_once=0)
+            yield _Writer(self._database, conn, self._formation_id, self._hash_key, lookups, actor, now)
 
     @contextmanager
     def for_many(self) -> Iterator[BulkStore]:
+        lookups = WaitingLookups()
         with self._database.writing_much():
-            yield self
+            try:
+                yield SqlBulkStore(self._database, self._formation_id, self._hash_key, lookups)
+            finally:
+                lookups.fill(self._database)
 
     @contextmanager
     def reading(self) -> Iterator[BulkReader]:
@@ -92,9 +101,17 @@ class _Writer(_Reader):
     """`muxi.core.identity.bulk_store.BulkWriter` on one connection, inside its transaction."""
 
     def __init__(
-        self, database: Database, conn: Any, formation_id: str, hash_key: bytes, actor: str, now: datetime
+        self,
+        database: Database,
+        conn: Any,
+        formation_id: str,
+        hash_key: bytes,
+        lookups: WaitingLookups,
+        actor: str,
+        now: datetime,
     ) -> None:
         super().__init__(database, conn, formation_id)
+        self._lookups = lookups
         self._imports = queries.load(database, "bulk")
         self._audit = queries.load(database, "audit")
         self._hash_key = hash_key
@@ -110,9 +127,7 @@ class _Writer(_Reader):
         formation_id, at = self._formation_id, _stamp(self._now)
         self._insert("users", _USERS, ((formation_id, user_id, user_id, at) for user_id in additions.users))
         if self._database.dialect == "sqlite":
-            rows = self._identifiers(additions)
-            keyed = ((*row, identifier_key(formation_id, row[2], row[1])) for row in rows)
-            self._insert("identifiers", (*_IDENTIFIERS, "key"), keyed)
+            self._insert_with_keys(additions)
         else:
             self._insert("identifiers", _IDENTIFIERS, self._identifiers(additions))
         self._end_requests(additions)
@@ -137,6 +152,11 @@ class _Writer(_Reader):
             if place == len(at):
                 at.append(_stamp(self._now + timedelta(microseconds=place)))
             yield self._formation_id, value, type, user_id, shown, at[place], "import"
+
+    def _insert_with_keys(self, additions: Additions) -> None:
+        rows = ((*row, written_later(row[0], row[2], row[1])) for row in self._identifiers(additions))
+        self._insert("identifiers", (*_IDENTIFIERS, "key"), rows)
+        self._lookups.linked(self._conn, len(additions.links))
 
     def _details(self, additions: Additions) -> dict[UserId, str]:
         """What the audit says of each user, as `muxi.core.audit.types.written` would write it.

@@ -23,11 +23,12 @@ from muxi.storage.vectors import read_traits, read_vector, write_traits, write_v
 
 
 class SqlMemoryStore:
-    """`muxi.core.memory.store.MemoryStore` on SQLite and Postgres."""
+    """`muxi.core.memory.store.MemoryStore` on SQLite and Postgres; ``model`` as in `Storage.for_formation`."""
 
-    def __init__(self, database: Database, formation_id: str) -> None:
+    def __init__(self, database: Database, formation_id: str, model: str | None = None) -> None:
         self._database = database
         self._formation_id = formation_id
+        self._model = model
         self._sql = queries.load(database, "memory")
         self._formations = queries.load(database, "formations")
 
@@ -40,7 +41,7 @@ class SqlMemoryStore:
             return {owner: Version(version, floor) for owner, version, floor in rows}
 
     def since(self, owner: UserId | None, version: int) -> list[Memory]:
-        key: dict[str, Any] = {"formation_id": self._formation_id, "version": version}
+        key: dict[str, Any] = {"formation_id": self._formation_id, "version": version, "model": self._model}
         query = self._sql.memories_since_without_user if owner is None else self._sql.memories_since
         if owner is not None:
             key["user_id"] = owner
@@ -114,6 +115,7 @@ class SqlMemoryStore:
                         conn,
                         formation_id=self._formation_id,
                         id=memory.id,
+                        text=memory.text,
                         embedding=write_vector(vector),
                         model=model,
                         version=version,
@@ -121,7 +123,7 @@ class SqlMemoryStore:
 
     def unplaced(self, limit: int) -> list[Unplaced]:
         with self._database.connection() as conn:
-            rows = self._sql.memories_to_place(conn, formation_id=self._formation_id, limit=limit)
+            rows = self._sql.memories_to_place(conn, formation_id=self._formation_id, limit=limit, model=self._model)
             return [_unplaced(row) for row in rows]
 
     def set_windows(self, of: Sequence[Unplaced], vectors: NDArray[np.float32], traits: Sequence[Numbers]) -> None:
@@ -132,7 +134,7 @@ class SqlMemoryStore:
                 with suppress(UserNotFoundError):
                     version = move_version(self._sql, conn, self._formation_id, memory.user_id, 1)
                     # The owner's row is ours now: what was deleted or changed since it was read must not come back.
-                    now = self._sql.memory_in_place(conn, **key)
+                    now = self._sql.memory_in_place(conn, **key, model=self._model)
                     if now is not None and _unplaced(now) == memory:
                         self._sql.set_window(
                             conn, **key, window=write_vector(vector), traits=write_traits(read), version=version

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muxi.core.access.key_store import KeyStore, RoleStore
+from muxi.core.access.repeat_store import RepeatStore
 from muxi.core.access.token_store import TokenStore
 from muxi.core.agents.store import AgentStore
 from muxi.core.audit.store import AuditStore
@@ -23,6 +24,7 @@ from muxi.core.imports.store import ImportStore
 from muxi.core.memory.edit_store import EditStore
 from muxi.core.memory.extraction.queue_store import ExtractionStore
 from muxi.core.memory.fact_store import FactStore
+from muxi.core.memory.new_vectors import NewVectorStore
 from muxi.core.memory.segment_store import SegmentStore
 from muxi.core.memory.store import MemoryStore
 from muxi.core.memory.synopsis import SynopsisStore
@@ -48,8 +50,10 @@ from muxi.storage.memory import SqlMemoryStore
 from muxi.storage.memory_edits import SqlEditStore
 from muxi.storage.merges import SqlMergeStore
 from muxi.storage.migrate import Migration, migrate, status
+from muxi.storage.new_vectors import SqlNewVectorStore
 from muxi.storage.privacy import SqlPrivacyStore
 from muxi.storage.proofs import SqlProofStore
+from muxi.storage.repeats import SqlRepeatStore
 from muxi.storage.retention import SqlRetentionStore
 from muxi.storage.segments import SqlSegmentStore
 from muxi.storage.sessions import SqlSessionStore
@@ -78,6 +82,8 @@ class FormationStores:
     memory: MemoryStore
     #: ``None``: memories are not packed, a first search takes longer.
     segments: SegmentStore | None
+    #: ``None``: vectors of another model replace the old ones one by one.
+    new_vectors: NewVectorStore | None
     edits: EditStore
     facts: FactStore
     extraction: ExtractionStore
@@ -89,6 +95,7 @@ class FormationStores:
     roles: RoleStore
     tokens: TokenStore
     credentials: CredentialStore
+    repeats: RepeatStore
 
 
 class Storage:
@@ -103,8 +110,12 @@ class Storage:
         self._database = database
         self._beside = beside
 
-    def for_formation(self, formation_id: str, now: datetime) -> FormationStores:
-        """The formation's stores; the formation is made if it is new."""
+    def for_formation(self, formation_id: str, now: datetime, model: str | None = None) -> FormationStores:
+        """The formation's stores; the formation is made if it is new.
+
+        ``model`` names what makes vectors in this process: those of another one are as good as none. If it is not told,
+        all are read.
+        """
         hash_key = enter_formation(self._database, formation_id, now)
         # Over a network each statement costs a round trip: there the common cases have statements of their own.
         far = self.dialect == "postgres"
@@ -120,9 +131,10 @@ class Storage:
             bulk=SqlBulkStore(self._database, formation_id, hash_key),
             proofs=SqlProofStore(self._database, formation_id, hash_key),
             audit=SqlAuditStore(self._database, formation_id),
-            sessions=SqlSessionStore(self._database, formation_id),
-            memory=SqlMemoryStore(self._database, formation_id),
-            segments=SqlSegmentStore(self._database, formation_id),
+            sessions=SqlSessionStore(self._database, formation_id, model),
+            memory=SqlMemoryStore(self._database, formation_id, model),
+            segments=SqlSegmentStore(self._database, formation_id, model),
+            new_vectors=SqlNewVectorStore(self._database, formation_id),
             edits=SqlEditStore(self._database, formation_id),
             facts=SqlFactStore(self._database, formation_id),
             extraction=SqlExtractionStore(self._database, formation_id),
@@ -134,8 +146,9 @@ class Storage:
             roles=SqlRoleStore(self._database, formation_id),
             tokens=SqlTokenStore(self._database, formation_id),
             credentials=SqlCredentialStore(self._database, formation_id),
+            repeats=SqlRepeatStore(self._database, formation_id),
         )
-        return self._beside.stores(self._database, formation_id, stores) if self._beside else stores
+        return self._beside.stores(self._database, formation_id, stores, model) if self._beside else stores
 
     @property
     def dialect(self) -> str:

@@ -41,6 +41,7 @@ ERASED = (
     "token_floors",
     "credentials",
     "data_keys",
+    "repeats",
     "claims",
     "identifiers",
 )

@@ -25,6 +25,7 @@ DELETED = (
     "extraction_failures",
     "buffer_clears",
     "sessions",
+    "repeats",
 )
 #: The same of what is too old. Sessions and the edits of memories end with what they belong to.
 DELETED_WHEN_OLD = (
@@ -37,9 +38,19 @@ DELETED_WHEN_OLD = (
     "extraction_failures",
     "buffer_clears",
     "sessions",
+    "repeats",
 )
 #: The tables with words of users.
-WITH_WORDS = (*DELETED, "identifiers", "users", "verifications", "extractions", "credentials", "data_keys")
+WITH_WORDS = (
+    *DELETED,
+    "identifiers",
+    "users",
+    "verifications",
+    "extractions",
+    "credentials",
+    "data_keys",
+    "new_embeddings",
+)
 
 
 class SqlRetentionStore:
@@ -79,7 +90,8 @@ class SqlRetentionStore:
         counts["memory_edits"] = int(self._deletion.count_old_memory_edits(conn, **key, before=before))
         self._deletion.forget_windows_of_old(conn, **key, before=before)
         for table in DELETED_WHEN_OLD:
-            if table in ("synopses", "memory_segments"):  # made anew of what is left
+            # Made anew of what is left, or not to be told apart by date.
+            if table in ("synopses", "memory_segments", "repeats"):
                 counts[table] += int(getattr(self._deletion, f"delete_{table}")(conn, **key))
             else:
                 counts[table] += int(getattr(self._deletion, f"delete_old_{table}")(conn, **key, before=before))
@@ -89,7 +101,10 @@ class SqlRetentionStore:
         key = {"formation_id": self._formation_id, "holder": holder}
         with self._database.transaction() as conn:
             times = {"now": now, "until": until, "swept_before": swept_before}
-            return self._sweeps.begin_sweep(conn, **key, **times) is not None
+            if self._sweeps.begin_sweep(conn, **key, **times) is None:
+                return False
+            self._sweeps.sweep_repeats(conn, formation_id=self._formation_id, now=now)
+            return True
 
     def hold(self, holder: str, until: datetime) -> None:
         with self._database.transaction() as conn:

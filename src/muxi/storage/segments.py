@@ -17,28 +17,30 @@ _VERSION = 18
 
 
 class SqlSegmentStore:
-    """`muxi.core.memory.segment_store.SegmentStore` on SQLite and Postgres."""
+    """`muxi.core.memory.segment_store.SegmentStore` on SQLite and Postgres; ``model`` as in `Storage.for_formation`."""
 
-    def __init__(self, database: Database, formation_id: str) -> None:
+    def __init__(self, database: Database, formation_id: str, model: str | None = None) -> None:
         self._database = database
         self._formation_id = formation_id
+        self._model = model
         self._sql = queries.load(database, "segments")
 
     def segments(self, owner: UserId) -> list[Segment]:
         with self._database.connection() as conn:
-            key = {"formation_id": self._formation_id, "user_id": owner}
+            key = {"formation_id": self._formation_id, "user_id": owner, "model": self._model}
             return [Segment(*row) for row in read_binary(self._database, conn, self._sql.segments.sql, key)]
 
     def sizes(self, owner: UserId) -> list[tuple[int, int]]:
+        key = {"formation_id": self._formation_id, "user_id": owner, "model": self._model}
         with self._database.connection() as conn:
-            return list(self._sql.segment_sizes(conn, formation_id=self._formation_id, user_id=owner))
+            return list(self._sql.segment_sizes(conn, **key))
 
     def unpacked(self, owner: UserId, after: int, limit: int) -> Unpacked:
         key = {"formation_id": self._formation_id, "user_id": owner}
         with self._database.connection() as conn:
             # The floor first: what is deleted between the two is then seen when the segment is to be kept.
             floor = int(self._sql.memory_floor(conn, **key) or 0)
-            rows = list(self._sql.memories_to_pack(conn, **key, version=after, limit=limit + 1))
+            rows = list(self._sql.memories_to_pack(conn, **key, model=self._model, version=after, limit=limit + 1))
             if len(rows) > limit:
                 # Others may have been written with the last one, so it waits for them.
                 rows = [row for row in rows if row[_VERSION] != rows[-1][_VERSION]]
@@ -48,11 +50,14 @@ class SqlSegmentStore:
     def keep(self, owner: UserId, segment: Segment, floor: int, replaced: Sequence[int] = ()) -> bool:
         key = {"formation_id": self._formation_id, "user_id": owner}
         with self._database.transaction() as conn:
-            if self._sql.hold_owner_at(conn, **key, floor=floor) is None:
+            if self._sql.hold_owner_at(conn, **key, model=self._model, floor=floor) is None:
                 return False
+            self._sql.delete_segments_of_other_models(conn, **key, model=self._model)
             for upto in replaced:
                 self._sql.delete_segment(conn, **key, upto=upto)
-            self._sql.add_segment(conn, **key, upto=segment.upto, held=segment.held, data=segment.data)
+            self._sql.add_segment(
+                conn, **key, model=self._model, upto=segment.upto, held=segment.held, data=segment.data
+            )
         return True
 
     def drop(self, owner: UserId) -> None:

@@ -13,11 +13,12 @@ from muxi.storage.vectors import read_vector
 
 
 class SqlSessionStore:
-    """`muxi.core.sessions.store.SessionStore` on SQLite and Postgres."""
+    """`muxi.core.sessions.store.SessionStore` on SQLite and Postgres; ``model`` as in `Storage.for_formation`."""
 
-    def __init__(self, database: Database, formation_id: str) -> None:
+    def __init__(self, database: Database, formation_id: str, model: str | None = None) -> None:
         self._database = database
         self._formation_id = formation_id
+        self._model = model
         self._sql = queries.load(database, "sessions")
 
     def find(self, user_id: UserId | None, session_id: SessionId) -> Session | None:
@@ -115,11 +116,12 @@ class SqlSessionStore:
         return rows[::-1]
 
     def windows(self, user_id: UserId | None, size: int) -> list[WindowMessage]:
+        key = {"formation_id": self._formation_id, "size": size, "model": self._model}
         with self._database.connection() as conn:
             if user_id is None:
-                rows = self._sql.windows_without_user(conn, formation_id=self._formation_id, size=size)
+                rows = self._sql.windows_without_user(conn, **key)
             else:
-                rows = self._sql.windows_of(conn, formation_id=self._formation_id, user_id=user_id, size=size)
+                rows = self._sql.windows_of(conn, **key, user_id=user_id)
             return [WindowMessage(Message(*row[:8]), row[8], read_vector(row[9])) for row in rows]
 
     def clear(self, user_id: UserId | None, agent_id: str) -> int:

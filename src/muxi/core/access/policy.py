@@ -20,6 +20,9 @@ PERMISSIONS: Mapping[str, str] = {
     "preferences:write": "make a user's choices",
     "data:export": "export the acting user, if proven",
     "data:delete": "delete what the acting user said, if proven",
+    "credentials:read": "list the acting user's credentials, without the secrets, if proven",
+    "credentials:write": "store and delete the acting user's credentials, if proven",
+    "credentials:reveal": "be handed any user's secrets",
     "identities:read": "read a user's identifiers and merges",
     "identities:prove": "link what a token proves to be the acting user's",
     "identities:write": "resolve, link and unlink identifiers, give out codes and tokens that prove them",
@@ -54,6 +57,8 @@ OF_ONE_USER = frozenset(
         "preferences:write",
         "data:export",
         "data:delete",
+        "credentials:read",
+        "credentials:write",
         "identities:read",
         "identities:prove",
     }

@@ -6,6 +6,7 @@ conversation, up to a share of what is left, the synopsis, single facts, and wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from muxi.core.agents.types import Agent
@@ -23,6 +24,9 @@ _FRAME = 250
 _LINE, _MEMORY, _FACT = 6, 30, 30
 # What a text costs as data beside itself.
 _QUOTES = 4
+# A text as data is as long as in this, unless something in it is written as an escape.
+_FRAMED = json_line({"": "%s"})
+_WRITTEN_LONGER = re.compile(r"[\x00-\x1f\"\\<>\x85\u2028\u2029]")
 # Shares of what is left at each step.
 _RECENT_SHARE, _SYNOPSIS_SHARE, _KNOWN_SHARE, _ONE_MEMORY_SHARE = 0.5, 0.2, 0.3, 0.25
 
@@ -67,8 +71,8 @@ def build(
         budget: tokens of the whole prompt. A message that is longer alone is sent alone.
     """
     left = _left(agent, message, budget) - sum(tokens(text) + _LINE for _, text in lines)
-    synopsis = _cut(profile.synopsis, int(left * _SYNOPSIS_SHARE))
-    left -= _tokens(synopsis)
+    synopsis, size = _cut(profile.synopsis, int(left * _SYNOPSIS_SHARE))
+    left -= size
     known = _known(profile.known, int(left * _KNOWN_SHARE))
     left -= sum(map(_size, known))
     return Prompt(
@@ -102,8 +106,8 @@ def _recalled(hits: Iterable[Hit], room: int) -> Iterable[Recalled]:
     """As many as there is room for; a long one is cut rather than that it drives the others out."""
     longest = int(room * _ONE_MEMORY_SHARE)
     for hit in hits:
-        text = _cut(hit.memory.text, longest)
-        room -= _tokens(text) + _MEMORY
+        text, size = _cut(hit.memory.text, longest)
+        room -= size + _MEMORY
         if room < 0 or not text:
             return
         yield Recalled(text, hit.memory.channel, hit.memory.said_at)
@@ -111,15 +115,19 @@ def _recalled(hits: Iterable[Hit], room: int) -> Iterable[Recalled]:
 
 def _tokens(text: str) -> int:
     """Of a text as data: what could close a fence is written longer."""
+    if _WRITTEN_LONGER.search(text) is None:
+        return tokens(_FRAMED % text)
     return tokens(json_line({"": text}))
 
 
-def _cut(text: str, most: int) -> str:
-    """The beginning of a text that has at most so many tokens as data."""
+def _cut(text: str, most: int) -> tuple[str, int]:
+    """The beginning of a text that has at most so many tokens as data, and how many it has."""
     made = cut(text, most)
-    while made and (size := _tokens(made)) > most + _QUOTES:
+    size = _tokens(made)
+    while made and size > most + _QUOTES:
         made = cut(text, min(tokens(made) - 1, tokens(made) * most // size))
-    return made
+        size = _tokens(made)
+    return made, size
 
 
 def _role(stored: str) -> Role:

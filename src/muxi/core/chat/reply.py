@@ -23,6 +23,7 @@ from muxi.core.identity.types import IdentifierInput
 from muxi.core.memory.buffer import BufferMemory
 from muxi.core.memory.extraction.service import Extraction
 from muxi.core.memory.keeping import Keep
+from muxi.core.memory.layout import Shown
 from muxi.core.memory.profiles import Profiles
 from muxi.core.memory.service import Memories
 from muxi.core.memory.types import SAID, Hit, Memory
@@ -201,14 +202,13 @@ def _enter(rooms: Rooms, turn: Turn) -> _Place:
 
 def _recall(rooms: Rooms, turn: Turn, place: _Place, vector: NDArray[np.float32]) -> _Prepared:
     lines = prompt.recent(place.agent, place.buffer, turn.message, rooms.prompt_tokens)
-    in_prompt, session_id = place.session.messages - len(lines), place.session.id
     look = rooms.exchanges.look(place.user_id) if place.user_id else None
     hits = rooms.memories.search(
         place.user_id,
         turn.message,
         vector,
         limit=RECALLED,
-        keep=lambda memory: memory.session_id != session_id or memory.seq <= in_prompt,
+        shown=Shown(place.session.id, after=place.session.messages - len(lines)),
         versions=look.memories if look else None,
     )
     profile = rooms.profiles.of(place.user_id, look.profile if look else None)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from muxi.core.memory.columns import Column
 
 #: How soon repeating a word stops counting, and how much long texts are held back. The values that BM25 baselines
 #: for short passages use (Lin et al., Anserini; Robertson & Zaragoza 2009 give the formula).
@@ -18,12 +17,16 @@ K1, B = 0.9, 0.4
 #: How many texts of the same session before a text, and after it, are read with it as one.
 BEFORE, AFTER = 4, 2
 
-# Entries that came since the last sorting are looked through one by one.
+# So many entries, or this share of all, may lie in the dictionary of those that came since the last sorting.
 _MOST_UNSORTED = 2048
 _UNSORTED_SHARE = 64
+# What an entry takes there.
+_UNSORTED_BYTES = 100
 
 # A word in fewer than one in so many texts is looked at where it is; one in more of them, or in few texts, everywhere.
 _RARE, _FEW = 12, 4096
+# Words that are looked at everywhere are taken together up to so many numbers.
+_AT_ONCE = 16_384
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -41,11 +44,11 @@ def entries_of(terms: NDArray[np.int32], rows: Places) -> Entries:
         terms: words as `muxi.core.memory.traits.term_numbers` gives them.
         rows: for each of them the row that it stands in.
     """
-    keys: Entries = np.sort(terms.astype(np.int64) << _TERM_BIT | rows << _ROW_BIT)
-    if not len(keys):
-        return keys
-    starts = np.flatnonzero(np.diff(keys, prepend=-1))
-    entries: Entries = keys[starts] | np.minimum(np.diff(starts, append=len(keys)), _MOST_TIMES)
+    keys: Entries = terms.astype(np.int64) << _TERM_BIT | rows << _ROW_BIT
+    keys.sort()
+    edges = _edges(keys)
+    starts = edges[:-1]
+    entries: Entries = keys.take(starts) | np.minimum(edges[1:] - starts, _MOST_TIMES)
     return entries
 
 
@@ -65,55 +68,85 @@ def entries_after(entries: Entries, row: int) -> Entries:
 class WordIndex:
     """Which rows hold which words, and how often. Rows are only added; not thread-safe.
 
-    It holds entries as `entries_of` makes them, sorted, so that the rows of a word lie together.
+    It holds entries as `entries_of` makes them, sorted, so that the rows of a word lie together; those that came since
+    the last sorting by their word.
     """
 
     def __init__(self) -> None:
         self._sorted: Entries = np.zeros(0, np.int64)
-        self._new = Column(np.int64)
+        self._new: dict[int, list[int]] = {}
+        self._new_count = 0
 
     @property
     def nbytes(self) -> int:
-        """Bytes held."""
-        return self._sorted.nbytes + self._new.nbytes
+        """Bytes held, estimated."""
+        return self._sorted.nbytes + _UNSORTED_BYTES * self._new_count
 
     def add(self, entries: Entries) -> None:
         """Adds the entries of rows that had none before."""
-        self._new.append_all(entries)
-        if len(self._new.values) > max(_MOST_UNSORTED, len(self._sorted) // _UNSORTED_SHARE):
-            self._sort()
+        if self._new_count + len(entries) > max(_MOST_UNSORTED, len(self._sorted) // _UNSORTED_SHARE):
+            self._sort_in(entries)
+            return
+        self._new_count += len(entries)
+        for entry in entries.tolist():
+            self._new.setdefault(entry >> _TERM_BIT, []).append(entry)
 
-    def rows_of(self, terms: Sequence[int]) -> Iterator[tuple[Places, Floats]]:
-        """For each word the rows that hold it, and how often each does."""
-        edges = [edge << _TERM_BIT for term in terms for edge in (term, term + 1)]
-        spans = np.searchsorted(self._sorted, np.array(edges, np.int64))
-        new = self._new.values >> _TERM_BIT
-        is_new = np.isin(new, terms).any() if len(new) else False
-        for place, term in enumerate(terms):
-            entries = self._sorted[spans[2 * place] : spans[2 * place + 1]]
-            if is_new:
-                entries = np.concatenate([entries, self._new.values[new == term]])
-            yield entries >> _ROW_BIT & _MOST_ROWS, (entries & _MOST_TIMES).astype(np.float64)
+    def entries(self, terms: Sequence[int]) -> list[Entries]:
+        """Those of each word that is anywhere."""
+        found: list[Entries] = []
+        if len(self._sorted):
+            edges = np.array([terms, terms], np.int64)
+            edges[1] += 1
+            begins, ends = self._sorted.searchsorted(edges << _TERM_BIT).tolist()
+        else:
+            begins = ends = [0] * len(terms)
+        for term, begin, end in zip(terms, begins, ends, strict=True):
+            new = self._new.get(term)
+            if new is None:
+                if begin < end:
+                    found.append(self._sorted[begin:end])
+            elif begin < end:
+                found.append(np.concatenate([self._sorted[begin:end], new]))
+            else:
+                found.append(np.array(new, np.int64))
+        return found
 
     def taken(self, place: Places) -> WordIndex:
         """The index of some rows: of each row its new number, -1 for those that are left out."""
         made = WordIndex()
-        made._new.append_all(entries_in(np.concatenate([self._sorted, self._new.values]), place))
-        made._sort()
+        self._sort_in(np.zeros(0, np.int64))
+        made._sort_in(entries_in(self._sorted, place))
         return made
 
-    def _sort(self) -> None:
-        self._sorted = np.sort(np.concatenate([self._sorted, self._new.values]))
-        self._new = Column(np.int64)
+    def _sort_in(self, entries: Entries) -> None:
+        new = np.array([entry for of_word in self._new.values() for entry in of_word], np.int64)
+        self._sorted = np.sort(np.concatenate([self._sorted, new, entries]))
+        self._new, self._new_count = {}, 0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where one word of a question is, how often, and what it weighs: (K1 + 1) * rarity."""
+    """Where the words of a question are: one entry for each of them and each text that holds it, word by word.
 
+    Attributes:
+        word: which word it is, counted from 0.
+        places: where.
+        counts: how often.
+        sizes: of each word in how many texts it is.
+        weights: of each word (K1 + 1) * rarity.
+    """
+
+    word: Places
     places: Places
     counts: Floats
-    weight: float
+    sizes: Places
+    weights: Floats
+
+    def of_words(self, some: NDArray[np.bool_]) -> Found:
+        """Some of the words, numbered anew."""
+        number, here = some.cumsum() - 1, some[self.word]
+        word = number[self.word[here]]
+        return Found(word, self.places[here], self.counts[here], self.sizes[some], self.weights[some])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +155,7 @@ class Texts:
 
     Attributes:
         place: of each row its place in the order, -1 if it does not count.
+        starts: the first place of each session.
         first, last: of each place the first and the last place of its session.
         begin, end: of each place where the texts around it begin and end (exclusive).
         saturation, window_saturation: of each place what its length adds below the fraction of BM25, for the text
@@ -129,6 +163,7 @@ class Texts:
     """
 
     place: Places
+    starts: Places
     first: Places
     last: Places
     begin: Places
@@ -137,29 +172,39 @@ class Texts:
     window_saturation: Floats
 
     @classmethod
-    def of(cls, place: Places, first: Places, last: Places, lengths: Floats) -> Texts:
-        """Measures the texts; ``lengths`` in words, by place."""
-        here = np.arange(len(lengths))
-        begin, end = np.maximum(here - BEFORE, first), np.minimum(here + AFTER, last) + 1
-        until = np.concatenate([[0.0], np.cumsum(lengths)])
-        around = until[end] - until[begin]
-        return cls(place, first, last, begin, end, _saturation(lengths), _saturation(around))
+    def of(cls, place: Places, sessions: Floats, lengths: Floats) -> Texts:
+        """Measures the texts: by place the number of the session, and the length in words."""
+        count = len(lengths)
+        here = np.arange(count)
+        edges = _edges(sessions)
+        starts, ends = edges[:-1], edges[1:]
+        sizes = ends - starts
+        first, last = starts.repeat(sizes), (ends - 1).repeat(sizes)
+        begin, end = np.maximum(here - BEFORE, first), np.minimum(here + AFTER, last)
+        end += 1
+        until = np.zeros(count + 1)
+        lengths.cumsum(out=until[1:])
+        around = until.take(end)
+        around -= until.take(begin)
+        return cls(place, starts, first, last, begin, end, _saturation(lengths), _saturation(around))
 
-    def found(self, index: WordIndex, terms: Iterable[int]) -> list[Found]:
+    def found(self, index: WordIndex, terms: Iterable[int]) -> Found:
         """Where the words of a question are, each word once; those that are nowhere are left out."""
-        found, most = [], _idf(1, len(self.saturation))
-        all_count = len(self.place) == len(self.saturation)
-        for rows, counts in index.rows_of(list(dict.fromkeys(terms))):
-            places = self.place[rows]
-            if not all_count:
-                here = places >= 0
-                places, counts = places[here], counts[here]
-            if len(places):
-                rarity = _idf(len(places), len(self.saturation)) / most
-                found.append(Found(places, counts, (K1 + 1) * rarity))
-        return found
+        by_word = index.entries(list(dict.fromkeys(terms)))
+        entries = np.concatenate(by_word) if by_word else np.zeros(0, np.int64)
+        sizes = np.array([len(of_word) for of_word in by_word], np.int64)
+        word = np.arange(len(sizes)).repeat(sizes)
+        places = self.place.take(entries >> _ROW_BIT & _MOST_ROWS)
+        (here,) = (places >= 0).nonzero()
+        if len(here) < len(places):
+            entries, places, word = entries.take(here), places.take(here), word.take(here)
+            sizes = np.bincount(word, minlength=len(sizes))
+        weights = _odds(sizes, len(self.saturation))
+        np.log(weights, out=weights)
+        weights *= (K1 + 1) / math.log(_odds(1, len(self.saturation)))
+        return Found(word, places, (entries & _MOST_TIMES).astype(np.float64), sizes, weights)
 
-    def scores(self, found: Sequence[Found]) -> Floats:
+    def scores(self, found: Found) -> Floats:
         """The BM25 score of each text, by place: 0 where no word is found.
 
         score = sum over words of rarity * tf * (K1 + 1) / (tf + K1 * (1 - B + B * length / mean length)),
@@ -167,55 +212,72 @@ class Texts:
         negative (Robertson & Zaragoza 2009, with Lucene's idf). In shares of the rarest, a match is worth as much among
         ten memories as among ten thousand.
         """
-        total = np.zeros(len(self.saturation))
-        for one in found:
-            total[one.places] += one.weight * one.counts / (one.counts + self.saturation[one.places])
-        return total
+        parts = found.weights.take(found.word)
+        parts *= found.counts
+        parts /= found.counts + self.saturation.take(found.places)
+        return _sums(found.places, parts, len(self.saturation))
 
-    def window_scores(self, found: Sequence[Found], at: Places | None) -> Floats:
-        """The same for the texts at some places (all, if not told), each read as one with those around it in its
-        session.
+    def window_scores(self, found: Found) -> Floats:
+        """The same for each text read as one with those around it in its session.
 
         How rare a word is, is counted in single texts here, too.
         """
         count = len(self.saturation)
+        is_rare = found.sizes * _RARE < (count if count > _FEW else 0)
         total = np.zeros(count)
-        until: Floats | None = None
-        for one in found:
-            if count > _FEW and _RARE * len(one.places) < count:
-                self._add_rare(total, one)
-                continue
-            if until is None:
-                until = np.zeros(count + 1)
-            until[1:] = 0.0
-            until[one.places + 1] = one.counts
-            np.cumsum(until, out=until)
-            held = until.take(self.end)
-            held -= until.take(self.begin)
+        if is_rare.any():
+            total += self._of_rare(found.of_words(is_rare))
+            found = found.of_words(~is_rare)
+        step, begin = max(1, _AT_ONCE // (count + 1)), 0
+        ends = found.sizes.cumsum().tolist()
+        for word in range(0, len(ends), step):
+            last = min(word + step, len(ends)) - 1
+            some, begin = slice(begin, ends[last]), ends[last]
+            until = np.zeros((last + 1 - word, count + 1))
+            until[found.word[some] - word, found.places[some] + 1] = found.counts[some]
+            until.cumsum(axis=1, out=until)
+            held = until.take(self.end, axis=1)
+            held -= until.take(self.begin, axis=1)
             below = held + self.window_saturation
-            held *= one.weight
+            held *= found.weights[word : last + 1, None]
             held /= below
-            total += held
-        return total if at is None else total[at]
+            total += held[0] if len(held) == 1 else np.add.reduce(held)
+        return total
 
-    def _add_rare(self, total: Floats, one: Found) -> None:
-        around = one.places[:, None] + _AROUND
-        within = (around >= self.first[one.places][:, None]) & (around <= self.last[one.places][:, None])
-        counts = np.broadcast_to(one.counts[:, None], around.shape)[within]
-        places, which = np.unique(around[within], return_inverse=True)
-        held = np.bincount(which, counts)
-        total[places] += one.weight * held / (held + self.window_saturation[places])
+    def _of_rare(self, found: Found) -> Floats:
+        count, places = len(self.saturation), found.places[:, None]
+        around = places + _AROUND
+        within = (around >= self.first[places]) & (around <= self.last[places])
+        keys = (around + (found.word * count)[:, None])[within]
+        keys, which = np.unique(keys, return_inverse=True)
+        held = np.bincount(which, np.broadcast_to(found.counts[:, None], around.shape)[within])
+        word, at = np.divmod(keys, count)
+        return _sums(at, found.weights[word] * held / (held + self.window_saturation[at]), count)
 
 
 # Where the texts are that hold a text among those around them.
 _AROUND = np.arange(-AFTER, BEFORE + 1)
 
 
-def _idf(holding: int, count: int) -> float:
-    return math.log(1 + (count - holding + 0.5) / (holding + 0.5))
+def _sums(places: Places, parts: Floats, count: int) -> Floats:
+    return np.bincount(places, parts, count).astype(np.float64, copy=False)
+
+
+def _odds(holding: Any, count: int) -> Any:
+    """What idf is the logarithm of."""
+    return 1 + (count - holding + 0.5) / (holding + 0.5)
+
+
+def _edges(values: NDArray[Any]) -> Places:
+    """Where values begin that differ from the one before, and the end."""
+    is_edge = np.empty(len(values) + 1, np.bool_)
+    is_edge[0] = is_edge[-1] = True
+    np.not_equal(values[1:], values[:-1], out=is_edge[1:-1])
+    return is_edge.nonzero()[0]
 
 
 def _saturation(lengths: Floats) -> Floats:
-    mean = float(lengths.mean()) if len(lengths) else 0.0
-    saturation: Floats = K1 * (1 - B + B * lengths / (mean or 1.0))
+    mean = float(np.add.reduce(lengths)) / len(lengths) if len(lengths) else 0.0
+    saturation: Floats = lengths * (K1 * B / (mean or 1.0))
+    saturation += K1 * (1 - B)
     return saturation

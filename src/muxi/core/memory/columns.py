@@ -39,14 +39,14 @@ class Column:
         """Bytes held, with the spare room."""
         return self._block.nbytes
 
-    def extend(self, count: int) -> None:
-        """Add rows of zeros at the end."""
+    def extend(self, count: int, value: float = 0) -> None:
+        """Add rows of one value at the end."""
         self._make_room(count)
-        self._block[self._length - count : self._length] = 0
+        self._block[self._length - count : self._length] = value
 
     def append(self, value: object) -> None:
         """Add a row at the end."""
-        self.extend(1)
+        self._make_room(1)
         self._block[self._length - 1] = value
 
     def append_all(self, values: NDArray[Any]) -> None:
@@ -57,6 +57,8 @@ class Column:
     def insert(self, position: int, value: object) -> None:
         """Add a row before ``position``; those behind it move up (one memory move)."""
         self.append(value)
+        if position == self._length - 1:
+            return
         self._block[position + 1 : self._length] = self._block[position : self._length - 1]
         self._block[position] = value
 

@@ -44,12 +44,18 @@ class Embedder:
         store: bound to the formation.
         model: makes the vectors.
         packer: packs what is embedded, when nothing waits to be.
+        fits: the stored vectors are known to be of this model.
     """
 
-    def __init__(self, store: MemoryStore, model: EmbeddingModel, packer: Packer | None = None) -> None:
+    def __init__(
+        self, store: MemoryStore, model: EmbeddingModel, packer: Packer | None = None, *, fits: bool = False
+    ) -> None:
         self._store = store
         self._packer = packer
         self.model = model
+        #: Once they were of this model: if they are of another one later, the formation was re-embedded meanwhile.
+        self._fitted = fits
+        self._told = False
         self._woken = threading.Event()
         self._at_once = threading.Event()
         self._closed = threading.Event()
@@ -89,14 +95,33 @@ class Embedder:
     def check_space(self, vectors: Vectors) -> None:
         """Makes sure that these vectors may stand beside those in the store.
 
+        If the formation was re-embedded while it was open here, they count for this process only: a store keeps none of
+        them, and reads none of the others.
+
         Raises:
-            EmbeddingMismatchError: they are of another model or dimension.
+            EmbeddingMismatchError: they are of another model or dimension, and always were.
         """
         made = EmbeddingSpace(self.model.name, int(vectors.shape[1]))
         # Once it is set, reading it is enough: writers wait for nobody.
         stored = self._store.embedding_space() or self._store.claim_embedding_space(made)
-        if stored != made:
+        if stored == made:
+            self._fitted = True
+        elif not self._is_left_behind(stored):
             raise mismatch(stored, f"{made.model} with {made.dimension} dimensions")
+
+    def _is_left_behind(self, stored: EmbeddingSpace | None) -> bool:
+        """Whether the formation has changed to another model since it was opened here."""
+        if stored is None or stored.model == self.model.name or not self._fitted:
+            return False
+        if not self._told:
+            self._told = True
+            _log.warning(
+                "the vectors are of %s now, made by 'muxi db reembed': with %s this process ranks by words and embeds "
+                "nothing. Start it anew with the new model.",
+                stored.model,
+                self.model.name,
+            )
+        return True
 
     def _run(self) -> None:
         retry_s = FIRST_RETRY_S
@@ -124,6 +149,8 @@ class Embedder:
         # What is said is found by its own vector first; that of its window makes it found better.
         self._woken.clear()
         self._at_once.clear()
+        if self._fitted and self._is_left_behind(self._store.embedding_space()):
+            return False
         return await self._embed_memories() or self._rest() or await self._embed_windows() or self._pack()
 
     def _rest(self) -> bool:

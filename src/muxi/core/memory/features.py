@@ -31,6 +31,7 @@ goes (Wixted & Ebbesen 1991).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,27 @@ HALF_LENGTH = 10.0
 #: How many days off the question's date a memory's own counts half.
 HALF_DAYS = 2.0
 
+#: The order of the columns.
+NAMES = (
+    "vector",
+    "window",
+    "next_window",
+    "words",
+    "window_words",
+    "after_question",
+    "speaker",
+    "length",
+    "is_question",
+    "time",
+    "when_time",
+    "near_day",
+    "own_day",
+    "recency",
+    "importance",
+)
+_VECTOR, _WINDOW, _NEXT_WINDOW, _WORDS, _WINDOW_WORDS, _AFTER_QUESTION, _SPEAKER, _LENGTH = range(8)
+_IS_QUESTION, _TIME, _WHEN_TIME, _NEAR_DAY, _OWN_DAY, _RECENCY, _IMPORTANCE = range(8, 15)
+
 _COSINE_FLOOR = 0.05
 
 Floats = NDArray[np.float64]
@@ -51,18 +73,31 @@ Marks = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Mean and deviation of the cosines of all that may be returned."""
+    """Mean and deviation of the cosines of all that may be returned.
+
+    Attributes:
+        mean, deviation: of those that are known.
+        is_whole: all are known.
+    """
 
     mean: float
     deviation: float
+    is_whole: bool
 
     @classmethod
     def of(cls, cosines: Floats) -> Scale:
         """Measures cosines; NaN is left out."""
-        known = cosines[~np.isnan(cosines)]
+        total, known, is_whole = float(np.add.reduce(cosines)), cosines, True
+        if math.isnan(total):
+            known, is_whole = cosines[~np.isnan(cosines)], False
+            total = float(np.add.reduce(known))
         if not len(known):
-            return cls(0.0, 1.0)
-        return cls(float(known.mean()), max(float(known.std()), _COSINE_FLOOR))
+            return cls(0.0, 1.0, is_whole)
+        mean = total / len(known)
+        off = known - mean
+        off *= off
+        deviation = math.sqrt(float(np.add.reduce(off)) / len(known))
+        return cls(mean, max(deviation, _COSINE_FLOOR), is_whole)
 
     def z(self, cosines: Floats) -> Floats:
         """How many deviations each is over the mean; NaN stays NaN."""
@@ -70,67 +105,88 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Cosines:
+    """Of the question's vector with the candidates'.
+
+    Attributes:
+        of_itself: with the memory's; NaN where it is missing.
+        of_window, of_next_window: with its window's and the next memory's window's; likewise.
+        scale, window_scale: of all that may be returned.
+    """
+
+    of_itself: Floats
+    of_window: Floats
+    of_next_window: Floats
+    scale: Scale
+    window_scale: Scale
+
+
+@dataclass(frozen=True, slots=True)
 class Candidates:
     """What may be returned, in columns: one value per memory.
 
     Attributes:
-        cosine, window_cosine, next_window_cosine: of the question's vector with the memory's and its windows'; NaN
-            where one of them is missing.
-        scale, window_scale: of the cosines.
+        cosines: of the question's vector with theirs; ``None``: of all they are missing.
         bm25, window_bm25: of the question's words.
         asked_bm25: of the memory just before, where that asks something; else 0.
-        named: it was said by the one speaker whom the question names.
+        named: it was said by the one speaker whom the question names; ``None``: it names none.
         words: how many words it has.
-        is_question: it ends with a question.
-        is_timed: it speaks of a time.
+        is_question: 1 if it ends with a question.
+        is_timed: 1 if it speaks of a time.
         asks_when: the question asks for a time.
-        days_off: days from when it was said to the days that the question names; infinite without any.
-        names_day: it names days itself of which the question names one.
+        days_off: days from when it was said to the days that the question names; ``None``: it names none.
+        names_day: it names days itself of which the question names one; ``None`` likewise.
         age: seconds since it was said, not negative.
         importance: 0 to 1.
     """
 
-    cosine: Floats
-    window_cosine: Floats
-    next_window_cosine: Floats
-    scale: Scale
-    window_scale: Scale
+    cosines: Cosines | None
     bm25: Floats
     window_bm25: Floats
     asked_bm25: Floats
-    named: Marks
+    named: Marks | None
     words: Floats
-    is_question: Marks
-    is_timed: Marks
+    is_question: Floats
+    is_timed: Floats
     asks_when: bool
-    days_off: Floats
-    names_day: Marks
+    days_off: Floats | None
+    names_day: Marks | None
     age: Floats
     importance: Floats
 
 
-def features_of(given: Candidates) -> dict[str, Floats]:
-    """Every feature's column, by its name in `muxi.core.memory.weights.WEIGHTS`; never NaN."""
-    vector = _filled(given.scale.z(given.cosine), 0.0)
-    window = _filled(given.window_scale.z(given.window_cosine), vector)
-    return {
-        "vector": vector,
-        "window": window,
-        "next_window": _filled(given.window_scale.z(given.next_window_cosine), window),
-        "words": given.bm25,
-        "window_words": given.window_bm25,
-        "after_question": given.asked_bm25,
-        "speaker": given.named.astype(np.float64),
-        "length": given.words / (given.words + HALF_LENGTH),
-        "is_question": given.is_question.astype(np.float64),
-        "time": (given.is_timed & (not given.asks_when)).astype(np.float64),
-        "when_time": (given.is_timed & given.asks_when).astype(np.float64),
-        "near_day": 1.0 / (1.0 + given.days_off / HALF_DAYS),
-        "own_day": given.names_day.astype(np.float64),
-        "recency": 1.0 / (1.0 + given.age / HALF_AGE),
-        "importance": given.importance - 0.5,
-    }
+def features_of(given: Candidates) -> Floats:
+    """Every feature's column, shape (features, candidates), in the order of `NAMES`; never NaN."""
+    made = np.zeros((len(NAMES), len(given.bm25)))
+    if given.cosines is not None:
+        _put_cosines(made, given.cosines)
+    made[_WORDS] = given.bm25
+    made[_WINDOW_WORDS] = given.window_bm25
+    made[_AFTER_QUESTION] = given.asked_bm25
+    if given.named is not None:
+        made[_SPEAKER] = given.named
+    np.divide(given.words, given.words + HALF_LENGTH, out=made[_LENGTH])
+    made[_IS_QUESTION] = given.is_question
+    made[_WHEN_TIME if given.asks_when else _TIME] = given.is_timed
+    if given.days_off is not None:
+        made[_NEAR_DAY] = 1.0 / (1.0 + given.days_off / HALF_DAYS)
+    if given.names_day is not None:
+        made[_OWN_DAY] = given.names_day
+    np.divide(HALF_AGE, given.age + HALF_AGE, out=made[_RECENCY])
+    np.subtract(given.importance, 0.5, out=made[_IMPORTANCE])
+    return made
 
 
-def _filled(column: Floats, instead: Floats | float) -> Floats:
-    return np.where(np.isnan(column), instead, column)
+def _put_cosines(made: Floats, given: Cosines) -> None:
+    made[_VECTOR] = given.scale.z(given.of_itself)
+    made[_WINDOW] = given.window_scale.z(given.of_window)
+    made[_NEXT_WINDOW] = given.window_scale.z(given.of_next_window)
+    if not given.scale.is_whole:
+        _fill(made[_VECTOR], 0.0)
+    if not (given.scale.is_whole and given.window_scale.is_whole):
+        _fill(made[_WINDOW], made[_VECTOR])
+        _fill(made[_NEXT_WINDOW], made[_WINDOW])
+
+
+def _fill(column: Floats, instead: Floats | float) -> None:
+    np.copyto(column, instead, where=np.isnan(column))

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from muxi.core.memory.bm25 import Floats, Places, Texts
 
 #: What the table holds of a memory. The first may change while its words and its place stay.
-SAID_AT, DAY, SPEAKER, IMPORTANCE, SESSION, SEQ, LENGTH, ASKS, ENDS_ASKING, TIMED, PACKED = range(11)
+SAID_AT, DAY, SAID_BY, IMPORTANCE, SESSION, SEQ, LENGTH, ASKS, ENDS_ASKING, TIMED, PACKED = range(11)
 CHANGING = slice(SAID_AT, IMPORTANCE + 1)
+#: In the order of `muxi.core.memory.traits.FLAGS`.
+FLAGGED = slice(ASKS, TIMED + 1)
 COLUMNS = 11
 
 
@@ -46,12 +48,13 @@ class Layout:
     windowed: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
-        return self.table.shape[1]
+        return len(self.table[SESSION])
 
     @cached_property
     def texts(self) -> Texts:
         """What BM25 needs of them."""
-        place = np.full(self.row_count, -1, np.int64)
+        place = np.empty(self.row_count, np.int64)
+        place.fill(-1)
         place[self.order] = np.arange(len(self))
         return Texts.of(place, self.table[SESSION], self.table[LENGTH])
 
@@ -59,9 +62,8 @@ class Layout:
         """The rows at some places."""
         return places if isinstance(self.order, slice) else self.order[places]
 
-    def taken(self, kept: NDArray[np.bool_] | Places, windowed: NDArray[np.bool_] | None = None) -> Layout:
+    def taken(self, places: Places, windowed: NDArray[np.bool_] | None = None) -> Layout:
         """The layout of some places, in their order."""
-        places = np.flatnonzero(kept) if kept.dtype == np.bool_ else kept
         return Layout(self.rows(places), self.table.take(places, axis=1), self.row_count, windowed)
 
     def without(self, session: int, after: int) -> Layout:

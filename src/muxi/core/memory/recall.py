@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from muxi.core.memory.bm25 import Places
-from muxi.core.memory.features import Candidates, Floats, Marks, Scale, features_of
-from muxi.core.memory.layout import Layout
+from muxi.core.memory.bm25 import Found, Places
+from muxi.core.memory.features import NAMES, Candidates, Cosines, Floats, Marks, Scale, features_of
+from muxi.core.memory.layout import ASKS, DAY, ENDS_ASKING, IMPORTANCE, LENGTH, SAID_AT, SAID_BY, TIMED, Layout, Shown
 from muxi.core.memory.packed import Packed
 from muxi.core.memory.question import Question
 from muxi.core.memory.rows import Keep, Rows, signs
-from muxi.core.memory.traits import ASKS, ENDS_ASKING, TIMED, Days
+from muxi.core.memory.traits import Days
 from muxi.core.memory.types import Hit, Memory
-from muxi.core.memory.vectors import VectorColumn
+from muxi.core.memory.vectors import VectorColumn, dots
 from muxi.core.memory.weights import total
 from muxi.errors import EmbeddingMismatchError
 from muxi.ids import MemoryId
@@ -44,24 +44,23 @@ Read = Callable[[Sequence[MemoryId]], Iterable[Memory]]
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A question, its vector (``None``: unknown), the days it means, and its speaker's number."""
+    """A question.
+
+    Attributes:
+        question, vector, now: as given; no vector if it cannot be used.
+        days: that it means.
+        speaker: the number of the one whom it names.
+        found: where its words are.
+        words: by place what they score.
+    """
 
     question: Question
     vector: NDArray[np.float32] | None
     days: Sequence[Days]
     speaker: int | None
     now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Cosines:
-    """As in `Candidates`."""
-
-    of_itself: Floats
-    of_window: Floats
-    of_next_window: Floats
-    scale: Scale
-    window_scale: Scale
+    found: Found
+    words: Floats
 
 
 class MemoryIndex:
@@ -83,7 +82,7 @@ class MemoryIndex:
     def embedded(self) -> int:
         """How many memories have their vector."""
         with self._lock:
-            return int(self._rows.embedded.values[self._rows.layout(None).order].sum())
+            return self._rows.embedded
 
     @property
     def nbytes(self) -> int:
@@ -132,6 +131,7 @@ class MemoryIndex:
         limit: int,
         now: datetime,
         keep: Keep | None = None,
+        shown: Shown | None = None,
         explain: bool = False,
     ) -> list[Hit]:
         """The memories that answer a question best: by the weighted sum of their features.
@@ -146,6 +146,7 @@ class MemoryIndex:
             now: the time to which ages are measured, and at which the question is asked.
             keep: what may be returned. It is shown each memory without its vector and must not use this index.
                 What it refuses has no influence on the others, as if it were not stored.
+            shown: what need not be returned, with the same effect.
             explain: give the hits their features.
 
         Returns:
@@ -162,15 +163,16 @@ class MemoryIndex:
                 self._check_dimensions([vector])
             if keep is not None:
                 self._see(self._rows.row_of.values())
-            layout = self._rows.layout(keep)
-            if not len(layout.order):
+            layout = self._rows.layout(keep, shown)
+            if not len(layout):
                 return []
             asked = self._asked(question, vector, layout, now)
-            places, candidates = self._candidates(asked, layout, limit)
-            features = features_of(candidates)
-            best = self._best(layout.order[places], total(features).round(_DECIMALS), limit)
-            self._see(int(layout.order[places[which]]) for which, _ in best)
-            found = [(which, self._rows.memories[layout.order[places[which]]], score) for which, score in best]
+            places = self._places(asked, layout, limit)
+            features = features_of(self._candidates(asked, layout, places))
+            rows = layout.rows(np.arange(len(layout)) if places is None else places)
+            best = self._best(rows, total(features).round(_DECIMALS), limit)
+            self._see(row for _, row, _ in best)
+            found = [(which, self._rows.memories[row], score) for which, row, score in best]
             # What is not there any more was deleted at this moment.
             return [
                 Hit(memory, score, _told(features, which) if explain else None)
@@ -191,88 +193,69 @@ class MemoryIndex:
         usable = vector is not None and self._rows.vectors is not None and bool(np.isfinite(vector).all())
         days = question.days(now)
         if days:
-            said = self._rows.day.values[layout.order]
+            said = layout.table[DAY]
             if not any(((said >= first) & (said <= last + _DAYS_AFTER)).any() for first, last in days):
                 # Nothing was said then: it is asked about a conversation long past, as if at its end.
                 newest = datetime.fromordinal(int(said.max())).replace(tzinfo=UTC)
                 days = question.days(newest, lean="past")
         speaker = self._rows.named_speaker(question.terms)
-        return _Asked(question, vector if usable else None, days, speaker, now)
+        found = layout.texts.found(self._rows.words, question.terms)
+        words = layout.texts.scores(found)
+        return _Asked(question, vector if usable else None, days, speaker, now, found, words)
 
-    def _candidates(self, asked: _Asked, layout: Layout, limit: int) -> tuple[Places, Candidates]:
-        rows, texts = self._rows, layout.texts
-        found = texts.found(rows.words, asked.question.terms)
-        alone = texts.scores(found)
-        places = self._places(asked, layout, alone, limit)
-        flags = layout.values(rows.flags, places)
-        previous = places > texts.first[places]
-        before = np.maximum(places - 1, 0)
-        asks = previous & (rows.flags.values[layout.order[before]] & ASKS > 0)
-        cosines = self._cosines(asked, layout, places)
-        return places, Candidates(
-            cosine=cosines.of_itself,
-            window_cosine=cosines.of_window,
-            next_window_cosine=cosines.of_next_window,
-            scale=cosines.scale,
-            window_scale=cosines.window_scale,
-            bm25=alone[places],
-            window_bm25=texts.window_scores(found, None if len(places) == len(layout.order) else places),
-            asked_bm25=np.where(asks, alone[before], 0.0),
-            named=_equal(layout.values(rows.speaker, places), asked.speaker),
-            words=layout.values(rows.length, places),
-            is_question=flags & ENDS_ASKING > 0,
-            is_timed=flags & TIMED > 0,
+    def _candidates(self, asked: _Asked, layout: Layout, places: Places | None) -> Candidates:
+        table = layout.table if places is None else layout.table.take(places, axis=1)
+        texts, after = layout.texts, np.zeros(len(layout))
+        np.multiply(asked.words[:-1], layout.table[ASKS, :-1], out=after[1:])
+        after[texts.starts] = 0.0
+        return Candidates(
+            cosines=self._cosines(asked, layout, places),
+            bm25=_at(asked.words, places),
+            window_bm25=_at(texts.window_scores(asked.found), places),
+            asked_bm25=_at(after, places),
+            named=None if asked.speaker is None else table[SAID_BY] == asked.speaker,
+            words=table[LENGTH],
+            is_question=table[ENDS_ASKING],
+            is_timed=table[TIMED],
             asks_when=asked.question.asks_when,
-            days_off=_days_off(layout.values(rows.day, places), asked.days),
-            names_day=self._naming(asked.days)[layout.order[places]],
-            age=np.maximum(asked.now.timestamp() - layout.values(rows.said_at, places), 0.0),
-            importance=layout.values(rows.importance, places),
+            days_off=_days_off(table[DAY], asked.days) if asked.days else None,
+            names_day=_at(self._naming(asked.days)[layout.order], places) if asked.days else None,
+            age=np.maximum(asked.now.timestamp() - table[SAID_AT], 0.0),
+            importance=table[IMPORTANCE],
         )
 
-    def _cosines(self, asked: _Asked, layout: Layout, places: Places) -> _Cosines:
+    def _cosines(self, asked: _Asked, layout: Layout, places: Places | None) -> Cosines | None:
         """Of the candidates; the scales are taken over all that may be returned, or an even sample of them."""
-        rows, vector, vectors, windows = self._rows, asked.vector, self._rows.vectors, self._rows.windows
-        following = np.minimum(places + 1, layout.texts.last[places])
-        if vector is None or vectors is None or windows is None:
-            nothing = np.full(len(places), np.nan)
-            return _Cosines(nothing, nothing, nothing, Scale.of(nothing), Scale.of(nothing))
+        vectors, windows, last = self._rows.vectors, self._rows.windows, layout.texts.last
+        if asked.vector is None or vectors is None or windows is None:
+            return None
+        here = np.arange(len(layout))
+        if places is None:
+            alone, around = _cosines([vectors, windows], asked.vector, layout, None)
+            return Cosines(alone, around, around.take(np.minimum(here + 1, last)), Scale.of(alone), Scale.of(around))
+        sample = here[:: max(1, len(layout) // _SAMPLE)]
+        scales = [Scale.of(cosines) for cosines in _cosines([vectors, windows], asked.vector, layout, sample)]
+        following = np.minimum(places + 1, last[places])
+        both = np.zeros(len(layout), np.bool_)
+        both[places] = both[following] = True
+        alone, around = _cosines([vectors, windows], asked.vector, layout, np.flatnonzero(both))
+        rank = both.cumsum() - 1
+        here, following = rank[places], rank[following]
+        return Cosines(alone[here], around[here], around[following], *scales)
 
-        def itself(at: Places | slice) -> Floats:
-            of = layout.order[at]
-            return _cosines(vectors, vector, of, rows.embedded.values[of])
-
-        def window(at: Places | slice) -> Floats:
-            of = layout.order[at]
-            return _cosines(windows, vector, of, rows.windowed.values[of] & layout.windowed[at])
-
-        alone = itself(places)
-        if len(places) == len(layout.order):
-            around = window(places)
-            return _Cosines(alone, around, around[following], Scale.of(alone), Scale.of(around))
-        sample = slice(None, None, max(1, len(layout.order) // _SAMPLE))
-        both = np.union1d(places, following)
-        around = window(both)
-        return _Cosines(
-            alone,
-            around[np.searchsorted(both, places)],
-            around[np.searchsorted(both, following)],
-            Scale.of(itself(sample)),
-            Scale.of(window(sample)),
-        )
-
-    def _places(self, asked: _Asked, layout: Layout, words: Floats, limit: int) -> Places:
-        """The places of all that are worth scoring, in their order."""
-        count, rows = len(layout.order), self._rows
+    def _places(self, asked: _Asked, layout: Layout, limit: int) -> Places | None:
+        """The places of all that are worth scoring, in their order; ``None``: all are."""
+        count, rows = len(layout), self._rows
         if count <= max(MOST_SCORED, limit):
-            return np.arange(count)
-        chosen = [_highest(words, max(BY_WORDS, limit))]
-        if asked.vector is not None and (all_signs := rows.signs()) is not None:
+            return None
+        chosen = [_highest(asked.words, max(BY_WORDS, limit))]
+        if asked.vector is not None and rows.vectors is not None and (all_signs := rows.signs()) is not None:
             unlike = np.bitwise_count(all_signs ^ signs(asked.vector > 0))
             apart = np.sum([unlike[:, i] for i in range(unlike.shape[1])], axis=0, dtype=np.int16)
-            alike = np.where(rows.embedded.values, -apart, np.iinfo(np.int16).min)
+            alike = np.where(rows.vectors.known, -apart, np.iinfo(np.int16).min)
             chosen.append(_highest(alike[layout.order], max(BY_SIGNS, limit)))
         else:
-            chosen.append(_highest(rows.said_at.values[layout.order], max(BY_WORDS, limit)))
+            chosen.append(_highest(layout.table[SAID_AT], max(BY_WORDS, limit)))
         worth = np.zeros(count, np.bool_)
         for seeds in chosen:
             worth[seeds] = True
@@ -289,15 +272,16 @@ class MemoryIndex:
             marked[rows.date_rows.values[hits]] = True
         return marked
 
-    def _best(self, rows: Places, scores: Floats, limit: int) -> list[tuple[int, float]]:
-        """The best: which candidate, and its score."""
+    def _best(self, rows: Places, scores: Floats, limit: int) -> list[tuple[int, int, float]]:
+        """The best: which candidate, its row, and its score."""
         some = np.arange(len(rows))
         if limit < len(rows):
             some = np.flatnonzero(scores >= np.partition(scores, -limit)[-limit])
-        newer = self._rows.said_at.values[rows[some]].tolist()
-        ids = [self._rows.ids[row] for row in rows[some].tolist()]
-        ranked = sorted(zip(scores[some].tolist(), newer, ids, some.tolist(), strict=True), reverse=True)
-        return [(which, score) for score, _, _, which in ranked[:limit]]
+        of = rows[some]
+        newer, of_rows = self._rows.table.values[SAID_AT, of].tolist(), of.tolist()
+        ids = [self._rows.ids[row] for row in of_rows]
+        ranked = sorted(zip(scores[some].tolist(), newer, ids, some.tolist(), of_rows, strict=True), reverse=True)
+        return [(which, row, score) for score, _, _, which, row in ranked[:limit]]
 
     def _check_dimensions(self, vectors: list[NDArray[np.float32]]) -> None:
         if not vectors:
@@ -309,28 +293,28 @@ class MemoryIndex:
                 raise _mismatch(vector, dimension)
 
 
-def _told(features: Mapping[str, Floats], which: int) -> dict[str, float]:
-    return {name: float(column[which]) for name, column in features.items()}
+def _told(features: Floats, which: int) -> dict[str, float]:
+    return dict(zip(NAMES, features[:, which].tolist(), strict=True))
 
 
-def _cosines(column: VectorColumn, vector: NDArray[np.float32], rows: Places, known: Marks) -> Floats:
-    cosines = column.dots(vector, rows).astype(np.float64)
+def _at(column: NDArray[Any], places: Places | None) -> NDArray[Any]:
+    return column if places is None else column[places]
+
+
+def _cosines(columns: Sequence[VectorColumn], vector: NDArray[np.float32], layout: Layout, at: Places | None) -> Floats:
+    """Of the memories and of their windows, at some places or all."""
+    cosines = dots(columns, vector, layout.order if at is None else layout.rows(at))
     np.minimum(cosines, 1.0, out=cosines)
     np.maximum(cosines, -1.0, out=cosines)
-    if not known.all():
-        cosines[~known] = np.nan
+    if layout.windowed is not None:
+        cosines[1, ~_at(layout.windowed, at)] = np.nan
     return cosines
 
 
-def _days_off(said: NDArray[np.int64], days: Sequence[Days]) -> Floats:
-    off = np.full(len(said), np.inf)
-    for first, last in days:
-        off = np.minimum(off, np.maximum(0, np.maximum(first - said, said - last)))
-    return off
-
-
-def _equal(speakers: NDArray[np.int64], speaker: int | None) -> Marks:
-    return np.zeros(len(speakers), np.bool_) if speaker is None else speakers == speaker
+def _days_off(said: Floats, days: Sequence[Days]) -> Floats:
+    off = [np.maximum(0.0, np.maximum(first - said, said - last)) for first, last in days]
+    nearest: Floats = np.minimum.reduce(off)
+    return nearest
 
 
 def _highest(values: NDArray[Any], count: int) -> Places:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from muxi.core.memory.bm25 import Entries, Places, Texts, WordIndex, entries_after, entries_of
-from muxi.core.memory.columns import Column
-from muxi.core.memory.layout import Layout
+from muxi.core.memory.bm25 import Entries, Floats, Places, WordIndex, entries_after, entries_of
+from muxi.core.memory.columns import Column, Table
+from muxi.core.memory.layout import (
+    CHANGING,
+    COLUMNS,
+    DAY,
+    FLAGGED,
+    IMPORTANCE,
+    LENGTH,
+    PACKED,
+    SAID_AT,
+    SAID_BY,
+    SEQ,
+    SESSION,
+    Layout,
+    Shown,
+)
 from muxi.core.memory.packed import Packed, current_traits, name_number
 from muxi.core.memory.sizes import object_bytes
-from muxi.core.memory.traits import TraitColumns, in_columns, term_numbers
+from muxi.core.memory.traits import FLAGS, TraitColumns, in_columns, term_numbers
 from muxi.core.memory.types import SPEAKER, WINDOW, Memory, bare
 from muxi.core.memory.vectors import VectorColumn
 from muxi.core.memory.words import words
@@ -27,6 +40,9 @@ Keep = Callable[[Memory], bool]
 _FEW = 64
 # Of an id with its entries in the list and the dictionary.
 _ID_BYTES = 200
+# Numbers of speakers are cut to so many bits, which a float holds.
+_SPEAKER_BITS = (1 << 52) - 1
+_FLAGS = np.array(FLAGS, np.int32)[:, None]
 
 
 class Rows:
@@ -42,20 +58,11 @@ class Rows:
         self.words = WordIndex()
         self.vectors: VectorColumn | None = None  # made when the first vector tells its dimension
         self.windows: VectorColumn | None = None
-        self.embedded = Column(np.bool_)
-        self.windowed = Column(np.bool_)
-        self.said_at = Column(np.float64)
-        self.day = Column(np.int64)
-        self.importance = Column(np.float64)
-        self.length = Column(np.float64)
-        self.flags = Column(np.int32)
-        self.speaker = Column(np.int64)  # 0: nobody
+        self.table = Table(COLUMNS)
         self.date_rows, self.first_days, self.last_days = Column(np.int64), Column(np.int64), Column(np.int64)
-        self._packed = Column(np.bool_)  # whether its text was never seen here: it is then not known what it was
         self._signs = np.zeros((0, 0), np.uint64)  # made when they are asked for
-        self._session = Column(np.int64)
-        self._seq = Column(np.int64)
         self._order = Column(np.int64)
+        self._is_in_order = True  # whether each row's place is its number
         self._sessions: dict[int, int] = {}
         self._sessions_seen = 0
         self._speakers_by_term: dict[int, set[int]] = {}
@@ -68,8 +75,16 @@ class Rows:
     @property
     def nbytes(self) -> int:
         """Bytes held, estimated: vectors, columns, words and the memories themselves."""
-        held = [column for column in vars(self).values() if isinstance(column, Column | VectorColumn)]
-        return self.words.nbytes + self._object_bytes + self._signs.nbytes + sum(column.nbytes for column in held)
+        held = (self.date_rows, self.first_days, self.last_days, self._order, self.table, self.words)
+        held_bytes = self._object_bytes + self._signs.nbytes + sum(one.nbytes for one in held)
+        for vectors in (self.vectors, self.windows):
+            held_bytes += 0 if vectors is None else vectors.nbytes
+        return held_bytes
+
+    @property
+    def embedded(self) -> int:
+        """How many memories have their vector."""
+        return 0 if self.vectors is None else int(self.vectors.known[self._order.values].sum())
 
     @property
     def is_stale(self) -> bool:
@@ -109,9 +124,8 @@ class Rows:
                 self._object_bytes += object_bytes(memory)
 
     def written_anew(self) -> Rows:
-        """The same memories without the rows that count for nothing."""
-        rows = np.fromiter(self.row_of.values(), np.int64, len(self.row_of))
-        rows.sort()
+        """The same memories in their order, without the rows that count for nothing."""
+        rows = self._order.values
         place = np.full(len(self.ids), -1, np.int64)
         place[rows] = np.arange(len(rows))
         anew = Rows()
@@ -119,15 +133,15 @@ class Rows:
         anew.ids = [self.ids[row] for row in rows]
         anew.row_of = {id: row for row, id in enumerate(anew.ids)}
         anew.words = self.words.taken(place)
-        for mine, its in zip(self._columns(), anew._columns(), strict=True):
-            its.append_all(mine.values[rows])
+        anew.table.extend(len(rows))
+        anew.table.values[:] = self.table.values[:, rows]
         if self.vectors is not None and self.windows is not None:
             anew.vectors, anew.windows = self.vectors.taken(rows), self.windows.taken(rows)
         dated = place[self.date_rows.values] >= 0
         anew.date_rows.append_all(place[self.date_rows.values[dated]])
         anew.first_days.append_all(self.first_days.values[dated])
         anew.last_days.append_all(self.last_days.values[dated])
-        anew._order.append_all(place[self._order.values])
+        anew._order.append_all(np.arange(len(rows)))
         anew._sessions, anew._sessions_seen = self._sessions, self._sessions_seen
         anew._speakers_by_term, anew._object_bytes = self._speakers_by_term, self._object_bytes
         return anew
@@ -136,7 +150,7 @@ class Rows:
         """Replaces in place what has the same words at the same place; False if it is not here so."""
         row = self.row_of.get(memory.id)
         old = None if row is None else self.memories[row]
-        if row is None or old is None or self._packed.values[row]:
+        if row is None or old is None or self.table.values[PACKED, row]:
             return False
         if _place(old) != _place(memory) or (old.text, old.said_at) != (memory.text, memory.said_at):
             return False
@@ -152,6 +166,7 @@ class Rows:
             row = self.row_of[id]
             if len(gone) <= _FEW:
                 self._order.delete(self._position(row))
+                self._is_in_order = False
             del self.row_of[id]
             memory = self.memories[row]
             self._object_bytes -= _ID_BYTES + (object_bytes(memory) if memory else 0)
@@ -168,10 +183,10 @@ class Rows:
         self._object_bytes += sum(map(object_bytes, memories))
         self._write(first, memories)
         traits = in_columns([current_traits(memory) for memory in memories])
-        rows = first + np.repeat(np.arange(len(memories)), traits.lengths)
+        rows = np.arange(first, len(self.ids)).repeat(traits.lengths)
         self._write_traits(first, traits, entries_of(traits.terms, rows))
-        self._seq.values[first:] = [memory.seq for memory in memories]
-        self._give_sessions(first, np.array([name_number(memory.session_id) for memory in memories], np.int64))
+        self.table.values[SEQ, first:] = [memory.seq for memory in memories]
+        self.table.values[SESSION, first:] = [self._session_number(name_number(one.session_id)) for one in memories]
         self._sort_in(first)
 
     def load(self, packed: Packed) -> None:
@@ -190,56 +205,53 @@ class Rows:
             vectors, windows = self._columns_of_vectors(packed.dimension)
             vectors.put_steps(rows, packed.vectors, packed.vector_sizes)
             windows.put_steps(rows, packed.windows, packed.window_sizes)
-        self.embedded.values[rows] = packed.vector_sizes > 0
-        self.windowed.values[rows] = packed.window_sizes > 0
+        table = self.table.values
         for column, values in (
-            (self.said_at, packed.said_at),
-            (self.day, packed.day),
-            (self.importance, np.where(np.isnan(packed.importance), 0.5, packed.importance.clip(0, 1))),
-            (self.speaker, packed.speaker),
-            (self._seq, packed.seq),
+            (SAID_AT, packed.said_at),
+            (DAY, packed.day),
+            (IMPORTANCE, np.where(np.isnan(packed.importance), 0.5, packed.importance.clip(0, 1))),
+            (SAID_BY, packed.speaker & _SPEAKER_BITS),
+            (SEQ, packed.seq),
+            (PACKED, 1.0),
         ):
-            column.values[rows] = values
-        self._packed.values[rows] = True
+            table[column, rows] = values
         for speaker, term in zip(packed.speakers.tolist(), packed.speaker_terms.tolist(), strict=True):
-            self._speakers_by_term.setdefault(term, set()).add(speaker)
+            self._speakers_by_term.setdefault(term, set()).add(speaker & _SPEAKER_BITS)
         self._write_traits(first, packed, entries_after(packed.entries, first))
-        self._give_sessions(first, packed.session)
+        table[SESSION, rows] = self._session_numbers(packed.session)
         self._sort()
 
-    def layout(self, keep: Keep | None) -> Layout:
-        """The order of what may be returned. What `keep` refuses is as if it were not here."""
+    def layout(self, keep: Keep | None, shown: Shown | None = None) -> Layout:
+        """The order of what may be returned. What is refused or `shown` is as if it were not here."""
         if self._layout is None:
-            order = self._order.values.copy()
-            self._layout = self._laid_out(order, np.ones(len(order), np.bool_))
-        if keep is None:
-            return self._layout
-        whole = self._layout
-        seen = [self.memories[row] for row in whole.order]
-        kept = np.fromiter((one is not None and keep(one) for one in seen), np.bool_, len(whole.order))
+            count, order = len(self.ids), self._order.values
+            if self._is_in_order:
+                self._layout = Layout(slice(0, count), self.table.values, count)
+            else:
+                self._layout = Layout(order.copy(), self.table.values.take(order, axis=1), count)
+        layout = self._layout
+        session = self._sessions.get(name_number(shown.session_id)) if shown is not None else None
+        if shown is not None and session is not None:
+            layout = layout.without(session, shown.after)
+        return layout if keep is None else self._kept(layout, keep)
+
+    def _kept(self, whole: Layout, keep: Keep) -> Layout:
+        here = np.arange(len(whole))
+        seen = [self.memories[row] for row in whole.rows(here).tolist()]
+        kept = np.fromiter((one is not None and keep(one) for one in seen), np.bool_, len(here))
         # A window holds the texts before it: it may not speak for them if one of them is refused.
-        here, clean = np.arange(len(kept)), np.ones(len(kept), np.bool_)
+        clean = np.ones(len(kept), np.bool_)
         for distance in range(1, WINDOW):
             before = here - distance
             clean &= (before < whole.texts.first) | kept[np.maximum(before, 0)]
-        return self._laid_out(whole.order[kept], clean[kept])
-
-    def _laid_out(self, order: Places, windowed: NDArray[np.bool_]) -> Layout:
-        here, session = np.arange(len(order)), self._session.values[order]
-        begins = np.concatenate([[True], session[1:] != session[:-1]])[: len(order)]
-        first = np.maximum.accumulate(np.where(begins, here, 0)) if len(order) else here
-        ends = np.concatenate([begins[1:], [True]])[: len(order)]
-        last = np.minimum.accumulate(np.where(ends, here, len(order))[::-1])[::-1] if len(order) else here
-        place = np.full(len(self.ids), -1, np.int64)
-        place[order] = here
-        return Layout(order, Texts.of(place, first, last, self.length.values[order]), windowed)
+        return whole.taken(np.flatnonzero(kept), clean[kept])
 
     def _extend(self, ids: list[MemoryId]) -> int:
         """Makes room for rows at the end; the first of them."""
         first = len(self.ids)
-        for column in (*self._columns(), self.vectors, self.windows):
-            if column is not None:
-                column.extend(len(ids))
+        for columns in (self.table, self.vectors, self.windows):
+            if columns is not None:
+                columns.extend(len(ids))
         self.ids += ids
         self.memories += [None] * len(ids)
         before = len(self.row_of)
@@ -250,25 +262,32 @@ class Rows:
 
     def _write(self, first: int, memories: list[Memory]) -> None:
         """Fills the columns of the rows from here on with what may change while words and place stay."""
+        if self.vectors is not None and self.windows is not None:
+            self.vectors.put(first, [memory.vector for memory in memories])
+            self.windows.put(first, [memory.window for memory in memories])
         rows = slice(first, first + len(memories))
-        self.embedded.values[rows] = _put_vectors(self.vectors, first, [memory.vector for memory in memories])
-        self.windowed.values[rows] = _put_vectors(self.windows, first, [memory.window for memory in memories])
-        self.said_at.values[rows] = [memory.said_at.timestamp() for memory in memories]
-        self.day.values[rows] = [memory.said_at.toordinal() for memory in memories]
-        self.importance.values[rows] = [_within_0_and_1(memory.importance) for memory in memories]
-        self.speaker.values[rows] = [self._speaker_number(memory.metadata.get(SPEAKER)) for memory in memories]
+        self.table.values[CHANGING, rows] = np.array([self._changing(memory) for memory in memories]).T
         self.memories[rows] = [bare(memory) for memory in memories]
-        self._layout = None
+        if not self._is_in_order:
+            self._layout = None  # it holds copies
         if first < len(self._signs):
             self._signs = self._signs[:0]
 
+    def _changing(self, memory: Memory) -> tuple[float, float, float, float]:
+        at, importance = memory.said_at, memory.importance
+        # Not a number is as if not told.
+        usable = min(1.0, max(0.0, importance)) if importance == importance else 0.5
+        return at.timestamp(), at.toordinal(), self._speaker_number(memory.metadata.get(SPEAKER)), usable
+
     def _write_traits(self, first: int, traits: TraitColumns | Packed, entries: Entries) -> None:
-        self.flags.values[first:] = traits.flags
-        self.length.values[first:] = traits.lengths
+        table = self.table.values
+        table[FLAGGED, first:] = traits.flags & _FLAGS > 0
+        table[LENGTH, first:] = traits.lengths
         self.words.add(entries)
-        self.date_rows.append_all(first + traits.date_rows)
-        self.first_days.append_all(traits.first_days)
-        self.last_days.append_all(traits.last_days)
+        if len(traits.date_rows):
+            self.date_rows.append_all(first + traits.date_rows)
+            self.first_days.append_all(traits.first_days)
+            self.last_days.append_all(traits.last_days)
 
     def _make_vectors(self, memories: Iterable[Memory]) -> None:
         """Makes the columns of vectors when the first one tells the dimension."""
@@ -283,24 +302,27 @@ class Rows:
             self.windows.extend(len(self.ids))
         return self.vectors, self.windows
 
-    def _give_sessions(self, first: int, names: NDArray[np.int64]) -> None:
-        """Sessions are numbered as they come; each memory without one is a session of its own."""
+    def _session_numbers(self, names: NDArray[np.int64]) -> Floats:
+        """As `_session_number`, of many."""
         alone = names == 0
         named, begins = np.unique(names[~alone], return_index=True)
-        numbers = np.empty(len(named), np.int64)
+        numbers = np.empty(len(named))
         for place in np.argsort(begins):
             numbers[place] = self._session_number(int(named[place]))
-        given = np.empty(len(names), np.int64)
+        given = np.empty(len(names))
         given[~alone] = numbers[np.searchsorted(named, names[~alone])]
         given[alone] = self._sessions_seen + 1 + np.arange(alone.sum())
         self._sessions_seen += int(alone.sum())
-        self._session.values[first:] = given
+        return given
 
     def _session_number(self, name: int) -> int:
-        if name not in self._sessions:
-            self._sessions_seen += 1
-            self._sessions[name] = self._sessions_seen
-        return self._sessions[name]
+        """Sessions are numbered as they come; each memory without one is a session of its own."""
+        number = self._sessions.get(name)
+        if number is None:
+            number = self._sessions_seen = self._sessions_seen + 1
+            if name:
+                self._sessions[name] = number
+        return number
 
     def _sort_in(self, first: int) -> None:
         """Gives the rows from here on their places in the order."""
@@ -308,12 +330,15 @@ class Rows:
             self._sort()
             return
         for row in range(first, len(self.ids)):
-            self._order.insert(self._position(row), row)
+            order = self._order.values
+            place = len(order) if not len(order) or self._key(int(order[-1])) < self._key(row) else self._position(row)
+            self._is_in_order = self._is_in_order and row == place == len(order)
+            self._order.insert(place, row)
 
     def _sort(self) -> None:
         """Puts all rows that count into their order."""
         rows = np.fromiter(self.row_of.values(), np.int64, len(self.row_of))
-        session, seq = self._session.values[rows], self._seq.values[rows]
+        session, seq = self.table.values[SESSION, rows], self.table.values[SEQ, rows]
         order = np.lexsort((seq, session))
         session, seq = session[order], seq[order]
         sorted_rows: Places = rows[order]
@@ -321,27 +346,23 @@ class Rows:
             sorted_rows = np.array(sorted(sorted_rows.tolist(), key=self._key), np.int64)
         self._order = Column(np.int64)
         self._order.append_all(sorted_rows)
+        self._is_in_order = np.array_equal(sorted_rows, np.arange(len(self.ids)))
         self._layout = None
 
     def _position(self, row: int) -> int:
-        sessions = self._session.values[self._order.values]
-        begin, end = np.searchsorted(sessions, [self._session.values[row], self._session.values[row] + 1])
-        return bisect_left(self._order.values, self._key(row), int(begin), int(end), key=self._key)
+        sessions, session = self.table.values[SESSION, self._order.values], self.table.values[SESSION, row]
+        begin, end = np.searchsorted(sessions, [session, session + 1]).tolist()
+        return bisect_left(self._order.values, self._key(row), begin, end, key=self._key)
 
-    def _key(self, row: int) -> tuple[int, int, str]:
-        return int(self._session.values[row]), int(self._seq.values[row]), self.ids[row]
+    def _key(self, row: int) -> tuple[float, float, str]:
+        return float(self.table.values[SESSION, row]), float(self.table.values[SEQ, row]), self.ids[row]
 
     def _speaker_number(self, name: object) -> int:
-        number = name_number(name)
+        number = name_number(name) & _SPEAKER_BITS
         if number and isinstance(name, str):
             for term in _name_terms(name):
                 self._speakers_by_term.setdefault(term, set()).add(number)
         return number
-
-    def _columns(self) -> list[Column]:
-        """Those with a value for each row."""
-        columns = [self.embedded, self.windowed, self.said_at, self.day, self.importance, self.length, self.flags]
-        return [*columns, self.speaker, self._session, self._seq, self._packed]
 
 
 def signs(positive: NDArray[np.bool_]) -> NDArray[np.uint64]:
@@ -353,20 +374,6 @@ def signs(positive: NDArray[np.bool_]) -> NDArray[np.uint64]:
     return words
 
 
-def _put_vectors(
-    column: VectorColumn | None, first: int, vectors: Sequence[NDArray[np.float32] | None]
-) -> NDArray[np.bool_]:
-    """Writes vectors into the rows from ``first`` on, but for those that are not numbers; which ones were written."""
-    written = np.array([vector is not None for vector in vectors])
-    if column is None or not written.any():
-        return np.zeros(len(vectors), np.bool_)
-    block = np.stack([vector for vector in vectors if vector is not None])
-    finite = np.isfinite(block).all(axis=1)
-    written[written] = finite
-    column.put(first + np.flatnonzero(written), block[finite])
-    return written
-
-
 @lru_cache(1024)
 def _name_terms(name: str) -> tuple[int, ...]:
     return tuple(term_numbers(words(name)))
@@ -374,7 +381,3 @@ def _name_terms(name: str) -> tuple[int, ...]:
 
 def _place(memory: Memory) -> tuple[str, int, str]:
     return memory.session_id, memory.seq, memory.id
-
-
-def _within_0_and_1(importance: float) -> float:
-    return 0.5 if math.isnan(importance) else min(1.0, max(0.0, importance))

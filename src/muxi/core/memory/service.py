@@ -16,6 +16,7 @@ from muxi.core.memory.dates import find_dates
 from muxi.core.memory.embedder import Embedder, embed_fitting
 from muxi.core.memory.keeping import Keep as KeepText
 from muxi.core.memory.keeping import without_private_values
+from muxi.core.memory.layout import Shown
 from muxi.core.memory.packing import Packer
 from muxi.core.memory.segment_store import SegmentStore
 from muxi.core.memory.store import MemoryStore
@@ -65,6 +66,7 @@ class Memories:
         cache_bytes: the bound on the indexes kept in memory.
         keep: what may be kept of a text.
         segments: of the same formation; without them a first search takes longer.
+        fits: the stored vectors are known to be of this model.
     """
 
     def __init__(
@@ -76,12 +78,13 @@ class Memories:
         cache_bytes: int = DEFAULT_BYTES,
         keep: KeepText = without_private_values,
         segments: SegmentStore | None = None,
+        fits: bool = False,
     ) -> None:
         self._keep = keep
         self._store = store
         self._clock = clock
         packer = Packer(segments) if segments else None
-        self.embedder = Embedder(store, model, packer)
+        self.embedder = Embedder(store, model, packer, fits=fits)
         packing = Packing(segments, packer, self.embedder.wake) if segments and packer else None
         self.cache = IndexCache(store, cache_bytes, packing)
         self._dimension = 0
@@ -108,6 +111,7 @@ class Memories:
         *,
         limit: int = 10,
         keep: Keep | None = None,
+        shown: Shown | None = None,
         explain: bool = False,
         versions: Versions | None = None,
     ) -> list[Hit]:
@@ -119,6 +123,7 @@ class Memories:
             vector: the query's embedding; ``None`` to go by words alone.
             limit: how many hits.
             keep: which memories count; all if not told.
+            shown: what does not count, as it is before the reader's eyes.
             explain: give the hits their features.
             versions: how far the store is, where that was looked up a moment ago.
 
@@ -127,7 +132,7 @@ class Memories:
         """
         now = self._clock()
         index = self.cache.index(user_id, now, versions)
-        return index.search(query, vector, limit=limit, now=now, keep=keep, explain=explain)
+        return index.search(query, vector, limit=limit, now=now, keep=keep, shown=shown, explain=explain)
 
     def add(
         self,

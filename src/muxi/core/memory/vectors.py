@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ _rooms = threading.local()
 
 Vector = NDArray[np.float32]
 Steps = NDArray[np.int8]
+Rows = NDArray[np.int64]
 
 
 def in_steps(vectors: Vector) -> tuple[Steps, Vector]:
@@ -28,24 +29,31 @@ def in_steps(vectors: Vector) -> tuple[Steps, Vector]:
     The error of a number is at most half a step; that of a cosine of 384 numbers is 0.0004 (its deviation). A quarter
     of the bytes is a quarter of the time to read them, where there are more than the processor's cache holds.
     """
-    sizes = np.abs(vectors).max(axis=1, initial=0.0) / _STEPS
-    usable = np.where(sizes > 0, sizes, 1).astype(np.float32)
-    return np.rint(vectors / usable[:, None]).astype(np.int8), usable
+    sizes = np.abs(vectors).max(axis=1, initial=0.0)
+    sizes /= _STEPS
+    sizes[sizes == 0] = 1
+    steps = vectors / sizes[:, None]
+    return np.rint(steps, out=steps).astype(np.int8), sizes
 
 
 class VectorColumn:
-    """One vector a row; zeros until one is put."""
+    """One vector a row; until one is put, its dot products are not a number."""
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
         self._steps = Column(np.int8, dimension)
         self._sizes = Column(np.float32)
 
+    def __len__(self) -> int:
+        return len(self._sizes.values)
+
     @classmethod
     def over(cls, steps: Steps, sizes: Vector) -> VectorColumn:
-        """A column of vectors that are in steps already; it copies them when it changes."""
+        """A column of vectors that are in steps already, with a size of 0 where there is none; it copies them when it
+        changes."""
         made = cls(steps.shape[1])
-        made._steps, made._sizes = Column.over(steps), Column.over(sizes)
+        made._steps = Column.over(steps)
+        made._sizes.append_all(_known(sizes))
         return made
 
     @property
@@ -53,21 +61,38 @@ class VectorColumn:
         """Bytes held, with the spare room."""
         return self._steps.nbytes + self._sizes.nbytes
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Of each row whether it has a vector."""
+        known: NDArray[np.bool_] = ~np.isnan(self._sizes.values)
+        return known
+
     def extend(self, count: int) -> None:
-        """Adds rows of zeros at the end."""
+        """Adds rows without a vector at the end."""
         self._steps.extend(count)
-        self._sizes.extend(count)
+        self._sizes.extend(count, np.nan)
 
-    def put(self, rows: slice | NDArray[np.int64], vectors: Vector) -> None:
-        """Writes finite vectors into rows, rounded to steps."""
-        self.put_steps(rows, *in_steps(vectors))
+    def put(self, first: int, vectors: Sequence[Vector | None]) -> None:
+        """Writes vectors into the rows from ``first`` on; a row has none where there is none, or not of numbers."""
+        rows: Rows | slice = slice(first, first + len(vectors))
+        usable = {
+            first + place: vector
+            for place, vector in enumerate(vectors)
+            if vector is not None and np.isfinite(vector).all()
+        }
+        if len(usable) < len(vectors):
+            self._sizes.values[rows] = np.nan
+            rows = np.array(list(usable), np.int64)
+        if usable:
+            block = np.array(list(usable.values()), np.float32)
+            self._steps.values[rows], self._sizes.values[rows] = in_steps(block)
 
-    def put_steps(self, rows: slice | NDArray[np.int64], steps: Steps, sizes: Vector) -> None:
-        """Writes vectors that are in steps already."""
+    def put_steps(self, rows: slice, steps: Steps, sizes: Vector) -> None:
+        """Writes vectors that are in steps already, with a size of 0 where there is none."""
         self._steps.values[rows] = steps
-        self._sizes.values[rows] = sizes
+        self._sizes.values[rows] = _known(sizes)
 
-    def taken(self, rows: NDArray[np.int64]) -> VectorColumn:
+    def taken(self, rows: Rows) -> VectorColumn:
         """A column of some rows."""
         made = VectorColumn(self.dimension)
         made._steps.append_all(self._steps.values[rows])
@@ -79,17 +104,49 @@ class VectorColumn:
         above: NDArray[np.bool_] = self._steps.values[first:] > 0
         return above
 
-    def dots(self, vector: Vector, rows: NDArray[np.int64]) -> Vector:
-        """The dot products of the vectors in some rows with one."""
-        steps, sizes = self._steps.values, self._sizes.values
-        vector = np.ascontiguousarray(vector, np.float32)
-        if 2 * len(rows) > len(steps):
-            whole = (steps[first : first + _BLOCK] for first in range(0, len(steps), _BLOCK))
-            all_dots: Vector = _dots(whole, vector) * sizes
-            return all_dots[rows]
-        blocks = [rows[first : first + _BLOCK] for first in range(0, len(rows), _BLOCK)]
-        dots: Vector = _dots((steps.take(some, axis=0, mode="clip") for some in blocks), vector) * sizes[rows]
-        return dots
+    def steps_of(self, rows: Rows | slice, part: slice) -> Steps:
+        """The vectors of a part of some rows; a slice of rows begins with the first."""
+        steps = self._steps.values
+        taken: Steps = steps[part] if isinstance(rows, slice) else steps.take(rows[part], axis=0, mode="clip")
+        return taken
+
+    def sizes_of(self, rows: Rows | slice) -> Vector:
+        """What the dot products of the vectors in some rows are multiplied by."""
+        sizes: Vector = self._sizes.values[rows]
+        return sizes
+
+
+def dots(columns: Sequence[VectorColumn], vector: Vector, rows: Rows | slice) -> NDArray[np.float64]:
+    """The dot products of the vectors in some rows of columns with one; shape (columns, rows), NaN where there is none.
+
+    Args:
+        columns: of the same rows.
+        vector: shape (dimension,).
+        rows: a slice begins with the first.
+    """
+    vector, whole = np.ascontiguousarray(vector, np.float32), len(columns[0])
+    if not isinstance(rows, slice) and 2 * len(rows) > whole:
+        return dots(columns, vector, slice(0, whole))[:, rows]
+    sizes = [column.sizes_of(rows) for column in columns]
+    count, step, numbers = len(sizes[0]), _BLOCK // len(columns), _room(len(vector))
+    tiles = numbers.reshape(-1, _TILE, len(vector))
+    found = np.empty((len(columns), count))
+    for first in range(0, count, step):
+        part = slice(first, min(first + step, count))
+        used = 0
+        for column in columns:
+            steps = column.steps_of(rows, part)
+            numbers[used : used + len(steps)] = steps
+            used += len(steps)
+        made = np.matmul(tiles[: -(-used // _TILE)], vector).reshape(-1)
+        found[:, part] = made[:used].reshape(len(columns), -1)
+    for of_column, size in zip(found, sizes, strict=True):
+        of_column *= size
+    return found
+
+
+def _known(sizes: Vector) -> Vector:
+    return np.where(sizes > 0, sizes, np.float32(np.nan))
 
 
 def _room(dimension: int) -> Vector:
@@ -98,14 +155,3 @@ def _room(dimension: int) -> Vector:
     if room is None or room.shape[1] != dimension:
         room = _rooms.numbers = np.zeros((_BLOCK, dimension), np.float32)
     return room
-
-
-def _dots(blocks: Iterable[Steps], vector: Vector) -> Vector:
-    numbers = _room(len(vector))
-    tiles = numbers.reshape(-1, _TILE, len(vector))
-    found = []
-    for block in blocks:
-        np.copyto(numbers[: len(block)], block)
-        used = -(-len(block) // _TILE)
-        found.append(np.matmul(tiles[:used], vector).ravel()[: len(block)])
-    return np.concatenate(found) if found else np.zeros(0, np.float32)

@@ -318,11 +318,13 @@ NOT_EXPORTED = {
     "verifications": "codes under way: they end within minutes, and prove nothing anywhere else",
     "api_keys": "what opens here opens nothing anywhere else, and a restored user is given new keys",
     "memory_segments": "memories packed for a quick start, made anew of them",
+    "repeats": "answers that are sent again for a day, sealed: what they say is in the other tables",
     "token_floors": "since when the tokens count that were made here",
 }
 #: Columns that no export holds: made anew, or of the formation.
 MADE_ANEW = {
     "users": {"memory_version", "memory_floor", "fact_version"},
+    "identifiers": {"key"},
     "memories": {"version", "embedding", "embedding_model", "text_key", "window_embedding", "traits"},
     "extractions": {"leased_by", "leased_until", "tries", "error", "next_try_at", "spent_on", "spent"},
     "audit": {"hash"},

@@ -42,9 +42,19 @@ class MongoMemoryStore:
         formation_id: whose.
         owners: of the same formation.
         members: whom a canonical user is made of.
+        model: as in `muxi.storage.open.Storage.for_formation`.
     """
 
-    def __init__(self, database: MongoDatabase, formation_id: str, owners: Owners, members: Members) -> None:
+    def __init__(
+        self,
+        database: MongoDatabase,
+        formation_id: str,
+        owners: Owners,
+        members: Members,
+        model: str | None = None,
+    ) -> None:
+        self._of_model = {} if model is None else {"embedding_model": model}
+        self._model = model
         self._memories = database.memories
         self._formations = database.formations
         self._formation_id = formation_id
@@ -63,7 +73,7 @@ class MongoMemoryStore:
         reached = self._owners.counts([owner])[owner].memory
         where = {**self._own(owner), "version": {"$gt": version}, "born": {"$lte": reached}}
         with translated():
-            return [read_memory(one) for one in self._memories.find(where, _WITHOUT_HISTORY)]
+            return [self._read(one) for one in self._memories.find(where, _WITHOUT_HISTORY)]
 
     def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:
         owner = memories[0].user_id
@@ -128,7 +138,7 @@ class MongoMemoryStore:
 
     def unplaced(self, limit: int) -> list[Unplaced]:
         with translated():
-            return [self._unplaced(one) for one in self._waiting(WINDOW, _TO_PLACE, limit)]
+            return [self._unplaced(one) for one in self._waiting(WINDOW, _TO_PLACE, limit, self._of_model)]
 
     def set_windows(self, of: Sequence[Unplaced], vectors: NDArray[np.float32], traits: Sequence[Numbers]) -> None:
         rows = sorted(zip(of, vectors, traits, strict=True), key=lambda row: row[0].user_id or "")
@@ -212,8 +222,16 @@ class MongoMemoryStore:
             found = self._memories.find(where, _AS_LISTED)
             return sorted((read_memory(one) for one in found), key=lambda memory: memory.seq)
 
-    def _waiting(self, what: str, fields: Mapping[str, Any], limit: int) -> list[Document]:
-        found = self._memories.find({**self._all(), "waits": what}, fields).sort("_id", 1)
+    def _read(self, stored: Document) -> Memory:
+        memory = read_memory(stored)
+        if self._model is None or stored.get("embedding_model") in (None, self._model):
+            return memory
+        return replace(memory, vector=None, window=None)
+
+    def _waiting(
+        self, what: str, fields: Mapping[str, Any], limit: int, also: Document | None = None
+    ) -> list[Document]:
+        found = self._memories.find({**self._all(), "waits": what, **(also or {})}, fields).sort("_id", 1)
         return list(found.limit(limit))
 
     def _unplaced(self, stored: Document) -> Unplaced:
@@ -231,7 +249,8 @@ class MongoMemoryStore:
 
     def _in_place(self, of: Sequence[Unplaced]) -> set[MemoryId]:
         """Which of one owner's memories are what they were when they were read, with those before them. It is held."""
-        where = {**self._own(of[0].user_id), "_id": {"$in": [memory.id for memory in of]}, "waits": WINDOW}
+        waiting = {"_id": {"$in": [memory.id for memory in of]}, "waits": WINDOW}
+        where = {**self._own(of[0].user_id), **waiting, **self._of_model}
         with translated():
             now = {one["_id"]: one for one in self._memories.find(where, _TO_PLACE)}
             return {memory.id for memory in of if memory.id in now and self._unplaced(now[memory.id]) == memory}

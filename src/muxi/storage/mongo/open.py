@@ -36,6 +36,7 @@ def mongo_stores(
     formation_id: str,
     members: Members,
     forgotten: Callable[[UserId], None] = lambda user_id: None,
+    model: str | None = None,
 ) -> MongoStores:
     """The stores of one formation.
 
@@ -44,9 +45,10 @@ def mongo_stores(
         formation_id: whose; bound once, no method takes one.
         members: the users that a canonical user is made of; users and merges stay in SQL.
         forgotten: called with a user of whom facts were forgotten.
+        model: as in `muxi.storage.open.Storage.for_formation`.
     """
     owners = Owners(database, formation_id)
-    memory = MongoMemoryStore(database, formation_id, owners, members)
+    memory = MongoMemoryStore(database, formation_id, owners, members, model)
     edits = MongoEditStore(database, formation_id, owners, memory)
     facts = MongoFactStore(database, formation_id, owners, members, forgotten)
     return MongoStores(owners, memory, edits, facts)
@@ -78,13 +80,16 @@ class MongoBeside:
     def __init__(self, uri: str, name: str | None = None) -> None:
         self.database = open_mongo(uri, name)
 
-    def stores(self, sql: Database, formation_id: str, stores: FormationStores) -> FormationStores:
+    def stores(
+        self, sql: Database, formation_id: str, stores: FormationStores, model: str | None = None
+    ) -> FormationStores:
         """A formation's stores, with what Memobase keeps in MongoDB.
 
         Args:
             sql: where everything else is.
             formation_id: whose.
             stores: those in SQL.
+            model: as in `muxi.storage.open.Storage.for_formation`.
         """
 
         def members(user_id: UserId) -> list[UserId]:
@@ -93,13 +98,14 @@ class MongoBeside:
         def forgotten(user_id: UserId) -> None:
             synopses.forget(user_id)
 
-        there = mongo_stores(self.database, formation_id, members, forgotten)
+        there = mongo_stores(self.database, formation_id, members, forgotten, model)
         synopses = SynopsesOfMongo(sql, formation_id, there.facts)
         both = MemoriesOfBoth(stores.memory, there.memory)
         ends = Forgetting(self.database, formation_id, there.owners)
         return replace(
             stores,
             memory=both,
+            new_vectors=None,
             edits=EditsOfBoth(stores.edits, there.edits),
             facts=there.facts,
             extraction=ExtractionToMongo(sql, formation_id, there.facts),

@@ -151,6 +151,12 @@ WHERE formation_id = :formation_id
       AND s.last_at < :before
       AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.formation_id = :formation_id AND m.session_id = s.id));
 
+-- name: delete_repeats!
+-- Answers hold what was said.
+DELETE FROM repeats
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
 -- name: delete_sessions!
 DELETE FROM sessions
 WHERE formation_id || '' = :formation_id

@@ -42,6 +42,8 @@ WITH kept AS MATERIALIZED (
 INSERT INTO memories (formation_id, id, user_id, version, kind, text, importance, channel, agent_id, session_id, seq,
     said_at, created_at, metadata, embedding, embedding_model, text_key)
 SELECT :formation_id, :id, :user_id, version, :kind, :text, :importance, :channel, :agent_id, :session_id, seq,
-    :said_at, :created_at, :metadata, :embedding, :embedding_model, :text_key
+    :said_at, :created_at, :metadata, CASE WHEN NOT EXISTS (
+        SELECT 1 FROM formations f WHERE f.id = :formation_id AND f.embedding_model <> :embedding_model)
+    THEN CAST(:embedding AS bytea) END, :embedding_model, :text_key
 FROM place, counted
 RETURNING seq, version;

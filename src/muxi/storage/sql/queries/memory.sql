@@ -37,26 +37,32 @@ WHERE formation_id = :formation_id AND canonical_id = :user_id;
 SELECT NULL, memory_version, memory_floor FROM formations WHERE id = :formation_id;
 
 -- name: add_memory!
--- 0 rows: a request of this key has stored it already.
+-- 0 rows: a request of this key has stored it already. A vector of a model that is the formation's no more is left out.
+-- (The second case never is: it says of which type the third one is.)
 INSERT INTO memories (formation_id, id, user_id, version, kind, text, importance, channel, agent_id, session_id, seq,
     said_at, created_at, metadata, request_key, embedding, embedding_model, text_key,
     expires_at)
 VALUES (:formation_id, :id, :user_id, :version, :kind, :text, :importance, :channel, :agent_id, :session_id, :seq,
-    :said_at, :created_at, :metadata, :request_key, :embedding, :embedding_model, :text_key,
-    :expires_at)
+    :said_at, :created_at, :metadata, :request_key, (
+        SELECT CASE WHEN f.embedding_model <> :embedding_model THEN NULL WHEN f.id IS NULL THEN f.hash_key ELSE :embedding END
+        FROM formations f WHERE f.id = :formation_id),
+    :embedding_model, :text_key, :expires_at)
 ON CONFLICT DO NOTHING;
 
 -- name: memories_since
+-- Vectors of another model are as good as none: they are not near anything that this process asks.
 -- With those that were superseded since, for whoever has read them before.
-SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding,
-    times, superseded_at, expires_at, window_embedding, traits
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata,
+    CASE WHEN coalesce(:model, embedding_model) = embedding_model THEN embedding END, times, superseded_at, expires_at,
+    CASE WHEN coalesce(:model, embedding_model) = embedding_model THEN window_embedding END, traits
 FROM memories
 WHERE formation_id = :formation_id AND user_id = :user_id AND version > :version
   AND (superseded_at IS NULL OR :version > 0);
 
 -- name: memories_since_without_user
-SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding,
-    times, superseded_at, expires_at, window_embedding, traits
+SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata,
+    CASE WHEN coalesce(:model, embedding_model) = embedding_model THEN embedding END, times, superseded_at, expires_at,
+    CASE WHEN coalesce(:model, embedding_model) = embedding_model THEN window_embedding END, traits
 FROM memories
 WHERE formation_id = :formation_id AND user_id IS NULL AND version > :version;
 
@@ -118,9 +124,10 @@ ORDER BY id
 LIMIT :limit;
 
 -- name: set_embedding!
--- The window's is of the same model, so it is made anew.
+-- Of these words only, and only of the formation's model. The window's is of the same model, so it is made anew.
 UPDATE memories SET embedding = :embedding, embedding_model = :model, window_embedding = NULL, version = :version
-WHERE formation_id = :formation_id AND id = :id;
+WHERE formation_id = :formation_id AND id = :id AND text = :text AND NOT EXISTS (
+    SELECT 1 FROM formations f WHERE f.id = :formation_id AND f.embedding_model <> :model);
 
 -- name: memories_to_place
 -- Oldest first, each with the texts of the two before it in its session.
@@ -136,6 +143,7 @@ SELECT m.id, m.user_id, m.text, m.said_at, (
         ORDER BY p.seq DESC, p.id DESC LIMIT 1)
 FROM memories m
 WHERE m.formation_id || '' = :formation_id AND m.window_embedding IS NULL AND m.embedding IS NOT NULL
+  AND m.embedding_model = coalesce(:model, m.embedding_model)
 ORDER BY m.id
 LIMIT :limit;
 
@@ -152,7 +160,8 @@ SELECT m.id, m.user_id, m.text, m.said_at, (
           AND p.session_id = m.session_id AND m.session_id <> '' AND (p.seq, p.id) < (m.seq, m.id)
         ORDER BY p.seq DESC, p.id DESC LIMIT 1)
 FROM memories m
-WHERE m.formation_id = :formation_id AND m.id = :id AND m.embedding IS NOT NULL;
+WHERE m.formation_id = :formation_id AND m.id = :id AND m.embedding IS NOT NULL
+  AND m.embedding_model = coalesce(:model, m.embedding_model);
 
 -- name: set_window!
 UPDATE memories SET window_embedding = :window, traits = :traits, version = :version

@@ -93,6 +93,11 @@ DELETE FROM memory_segments
 WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
+-- name: erase_repeats!
+DELETE FROM repeats
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
 -- name: erase_verifications!
 -- The user's own, and whatever others have asked for about the user's identifiers.
 DELETE FROM verifications

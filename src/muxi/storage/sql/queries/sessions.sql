@@ -120,7 +120,9 @@ LIMIT :limit;
 -- The searchable window of each of a user's sessions, with the vectors of what became a memory
 -- (a message's memory has the message's own id behind another prefix).
 SELECT m.id, m.session_id, m.seq, m.role, m.text, m.agent_id, m.metadata, m.created_at, s.channel, (
-    SELECT v.embedding FROM memories v WHERE v.formation_id = :formation_id AND v.id = 'mem_' || substr(m.id, 5))
+    SELECT v.embedding FROM memories v
+    WHERE v.formation_id = :formation_id AND v.id = 'mem_' || substr(m.id, 5)
+      AND v.embedding_model = coalesce(:model, v.embedding_model))
 FROM sessions s CROSS JOIN messages m
 WHERE s.formation_id || '' = :formation_id
   AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
@@ -132,7 +134,9 @@ WHERE s.formation_id || '' = :formation_id
 
 -- name: windows_without_user
 SELECT m.id, m.session_id, m.seq, m.role, m.text, m.agent_id, m.metadata, m.created_at, s.channel, (
-    SELECT v.embedding FROM memories v WHERE v.formation_id = :formation_id AND v.id = 'mem_' || substr(m.id, 5))
+    SELECT v.embedding FROM memories v
+    WHERE v.formation_id = :formation_id AND v.id = 'mem_' || substr(m.id, 5)
+      AND v.embedding_model = coalesce(:model, v.embedding_model))
 FROM sessions s
 JOIN messages m ON m.formation_id = s.formation_id AND m.session_id = s.id AND m.seq >= s.next_seq - :size
 WHERE s.formation_id = :formation_id AND s.user_id IS NULL

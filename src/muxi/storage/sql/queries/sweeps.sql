@@ -16,6 +16,9 @@ WHERE formation_id = :formation_id AND held_by = :holder;
 UPDATE sweeps SET held_by = '', held_until = :now, swept_at = :now
 WHERE formation_id = :formation_id AND held_by = :holder;
 
+-- name: sweep_repeats!
+DELETE FROM repeats WHERE formation_id = :formation_id AND ends_at <= :now;
+
 -- name: owners_of_due_memories
 -- Of the first that are due, by either reason. NULL: kept without a user.
 SELECT DISTINCT d.user_id FROM (
