@@ -21,7 +21,7 @@ OF_EVERYBODY = {
     "anybody_waits", "count_failures", "count_other_embeddings", "end_requests_of_users", "end_sweep",
     "end_verifications", "ended_anonymous", "erase_verifications", "export_merge_members", "export_merges",
     "extraction_errors", "extraction_status", "failures", "forget_all_segments", "forget_new_embeddings",
-    "forget_revoked_tokens",
+    "forget_revoked_tokens", "forget_segments_of_other_models",
     "forget_signing_keys", "forget_token_floors", "hold_sweep", "keys_of_role", "matching_disabled_users",
     "matching_users", "memories_to_embed", "memories_to_place", "owners_of_due_memories", "retire_signing_keys",
     "revoked_tokens", "roles", "signing_keys", "token_floors",

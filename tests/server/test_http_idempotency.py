@@ -39,8 +39,7 @@ class SlowModel(QuoteModel):
 
     async def complete(self, prompt: Prompt, **options: Any) -> Completion:
         self.asked += 1
-        while not self.may_answer.is_set():
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(self.may_answer.wait, 30)
         if self.fails:
             raise ModelUnavailableError("no")
         return Completion(f"answer {self.asked}", Usage(3, 4))

@@ -6,9 +6,9 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+from muxi.core.access.repeats import Answer, Begun
 from muxi.core.chat import reply as recipe
 from muxi.core.chat.types import Turn
-from muxi.core.access.repeats import Answer, Begun
 from muxi.core.credentials.envelope import new_master_key
 from muxi.core.formation import Formation
 from muxi.core.identity.types import IdentifierInput

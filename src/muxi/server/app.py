@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -120,6 +121,8 @@ def create_app(
     )
     for id, formation in formations.items():
         formation.access.keys.built_in = partial(built_in.__getitem__, id)
+    if own in serving and serving[own].metrics:
+        _measure(app, formations)
     app.state.served = Served(dict(formations), own, _rates(serving))
     app.add_exception_handler(MuxiError, problems.of_muxi)
     app.add_exception_handler(RequestValidationError, problems.of_validation)
@@ -146,6 +149,14 @@ def _cross_origin(serving: Mapping[str, ServerSettings], own: str) -> list[Middl
             max_age=600,
         )
     ]
+
+
+def _measure(app: FastAPI, formations: Mapping[str, Formation]) -> None:
+    # Loaded here only: who does not count does not wait for it.
+    metrics = import_module("muxi.server.metrics")
+    made = metrics.Metrics(formations)
+    app.add_route(metrics.PATH, made.show, include_in_schema=False)
+    app.add_middleware(metrics.Metered, metrics=made)
 
 
 def _rates(serving: Mapping[str, ServerSettings]) -> dict[str, Rates]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import structlog
@@ -201,6 +201,7 @@ def _entrance(permission: str) -> Callable[[Request], Awaitable[Caller]]:
         caller, found, sent = await _caller(request)
         if permission:
             caller.require(permission)
+        request.state.check = partial(_check, caller.formation, sent, permission)
         if caller.request_key is not None:
             await repeats.begin(request, caller.formation, found, sent, caller.request_key, caller.header_user)
         return caller
@@ -223,6 +224,19 @@ async def _caller(request: Request) -> tuple[Caller, Entered, Sent]:
     request.state.admin = caller.may("identities:merge")
     request.state.refused = caller.refused
     return caller, found, sent
+
+
+async def _check(formation: Formation, sent: Sent, permission: str) -> None:
+    """Whether who was let in would be let in now: an answer that takes long outlives no key.
+
+    Raises:
+        AuthenticationError, PermissionDeniedError: they would not.
+    """
+    found = await _entered(formation, sent)
+    if found is None:
+        raise AuthenticationError(MISSING)
+    if permission:
+        policy.require(found.permissions, permission)
 
 
 async def _entered(formation: Formation, sent: Sent) -> Entered | None:

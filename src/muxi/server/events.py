@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -17,6 +19,8 @@ from muxi.server import problems
 from muxi.server.schemas.chat import ChatReply
 
 HEARTBEAT_S = 15
+#: How often an open answer looks whether its key or token still works, in seconds.
+CHECK_S = 0.5
 Source = AsyncGenerator[Piece | Reply, None]
 
 
@@ -50,14 +54,41 @@ async def _named(request: Request, source: Source, first: Piece | Reply) -> Asyn
     try:
         for event in _of(first):
             yield event
-        async for part in source:
-            for event in _of(part):
-                yield event
+        async with aclosing(_while_let_in(request, source)) as parts:
+            async for part in parts:
+                for event in _of(part):
+                    yield event
     except MuxiError as error:
         problems.report(error, request)
         yield "error", problems.document(error, request)
     except Exception as exc:  # noqa: BLE001  (the status is sent already: the stream itself must say that it failed)
         yield "error", problems.document(problems.unforeseen(exc, request), request)
+
+
+async def _while_let_in(request: Request, source: Source) -> AsyncGenerator[Piece | Reply]:
+    """The rest of an answer, as long as whoever asked may ask: looked at now and then, also while the model is silent.
+
+    Raises:
+        AuthenticationError, PermissionDeniedError: the key or token was revoked, or lost the permission.
+    """
+    checked = time.monotonic()
+    waiting: asyncio.Future[Piece | Reply] | None = None
+    try:
+        while True:
+            waiting = waiting or asyncio.ensure_future(anext(source))
+            done, _ = await asyncio.wait((waiting,), timeout=max(0.0, checked + CHECK_S - time.monotonic()))
+            if time.monotonic() >= checked + CHECK_S:
+                await request.state.check()
+                checked = time.monotonic()
+            if done:
+                part, waiting = waiting, None
+                yield part.result()
+    except StopAsyncIteration:
+        return
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.wait((waiting,))
 
 
 def _of(part: Piece | Reply) -> list[tuple[str, dict[str, Any]]]:

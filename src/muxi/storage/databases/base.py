@@ -42,9 +42,6 @@ class Database(Protocol):
     def lock_migrations(self, conn: Any) -> None:
         """Only one process migrates at a time, until the transaction ends."""
 
-    def await_writers(self, table: str) -> None:
-        """Waits until every transaction has ended that was writing to a table before."""
-
     def describe(self, conn: Any) -> None:
         """Tells the planner what to expect in tables that have just been made or changed."""
 

@@ -103,11 +103,6 @@ class PostgresDatabase:
         """Held to the end of the transaction: other processes wait, then find nothing left to do."""
         conn.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
 
-    def await_writers(self, table: str) -> None:
-        """Who writes holds a lock that this one has to wait for; it holds no other, so nobody waits in a circle."""
-        with self.transaction() as conn:
-            conn.execute(f"LOCK TABLE {table} IN SHARE MODE")
-
     def describe(self, conn: Connection) -> None:
         """That a formation is as good as the whole table. It counts for itself, but not before tables are large, and
         connections keep the plans they have made. Before version 18 it cannot be told."""

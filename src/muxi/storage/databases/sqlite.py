@@ -160,9 +160,6 @@ class SqliteDatabase:
     def lock_migrations(self, conn: Any) -> None:
         """The write transaction is the lock."""
 
-    def await_writers(self, table: str) -> None:
-        """Who writes is alone: there was nobody else."""
-
     def describe(self, conn: Any) -> None:
         """Without, it reads whole formations."""
         sqlite_statistics.describe(conn)

@@ -12,8 +12,3 @@ CREATE TABLE new_embeddings (
     -- Whatever deletes a memory deletes what was made of it.
     FOREIGN KEY (formation_id, memory_id) REFERENCES memories (formation_id, id) ON DELETE CASCADE
 );
-
--- They did not say of which model their vectors are, and are made anew.
-DELETE FROM memory_segments;
-
-ALTER TABLE memory_segments ADD COLUMN model text NOT NULL DEFAULT '';
