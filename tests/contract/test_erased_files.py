@@ -65,6 +65,8 @@ async def tell(formation: Formation, who: str, words: list[str]) -> None:
 def rewritten(formation: Formation) -> None:
     """SQLite has done it; of Postgres only this says that the bytes are gone."""
     if formation.storage.dialect == "postgres":
+        # It keeps dead rows for as long as a transaction could see them: that of a background thread, too.
+        assert formation.memories.settled() and formation.extraction.settled()
         assert formation.storage.for_formation(formation.id, formation.clock()).retention.scrub(rewrite=True)
 
 

@@ -28,6 +28,7 @@ from muxi.errors import (
 from muxi.storage.databases.postgres_listener import CHANNEL, Listener
 
 POOL_TIMEOUT_S = 10.0
+RECONNECT_S = 2.0
 CONNECT_TIMEOUT_S = 5
 STREAMED_ROWS = 1000
 # Any number will do as long as every process takes the same one.
@@ -56,12 +57,15 @@ class PostgresDatabase:
     adapter = PyFormatAdapter
 
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self._url = url
         self.shown = _shown(url)
         self._pool = ConnectionPool(
             url,
             min_size=1,
             max_size=pool_size,
             timeout=POOL_TIMEOUT_S,
+            # Given up soon, since who comes next tries again at once; who tried for long would wait longer each time.
+            reconnect_timeout=RECONNECT_S,
             kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S},
             configure=_configure,
             open=False,
@@ -196,12 +200,22 @@ class PostgresDatabase:
         self._listener.close()
         self._pool.close()
 
+    def _answers(self) -> bool:
+        """Whether it can be connected to, when no connection came free: else none will."""
+        try:
+            psycopg.connect(self._url, connect_timeout=CONNECT_TIMEOUT_S).close()
+        except psycopg.Error:
+            return False
+        return True
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except (psycopg.Error, PoolTimeout) as error:
             lost = _translate(error, self.shown)
+            if isinstance(error, PoolTimeout) and not self._answers():
+                lost = _unreachable(self.shown)
             if isinstance(lost, StorageUnavailableError) and not self._pool.closed:
                 # After a restart of the server every idle connection is dead: without this each would fail once.
                 self._pool.check()
@@ -232,6 +246,10 @@ def _shown(url: str) -> str:
     return f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
 
 
+def _unreachable(shown: str) -> StorageUnavailableError:
+    return StorageUnavailableError(f"Postgres at {shown} cannot be reached. Check that it runs.")
+
+
 def _translate(error: Exception, shown: str) -> MuxiError:
     match error:
         case pg.ReadOnlySqlTransaction() | pg.InsufficientPrivilege():
@@ -250,5 +268,5 @@ def _translate(error: Exception, shown: str) -> MuxiError:
         case PoolTimeout():
             return StorageBusyError(f"No connection to Postgres at {shown} came free in {POOL_TIMEOUT_S:g} s.")
         case psycopg.OperationalError() | psycopg.InterfaceError():
-            return StorageUnavailableError(f"Postgres at {shown} cannot be reached. Check that it runs.")
+            return _unreachable(shown)
     return StorageError(f"Postgres at {shown} refused a statement ({type(error).__name__}).")
