@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from muxi.core.formation import Formation
-from muxi.core.memory.cache import ENTRY_BYTES
+from muxi.core.memory.cache import ENTRY_BYTES, MEMORY_BYTES
 from muxi.core.memory.embedder import BATCH, RESTLESS_BATCHES
 from muxi.core.memory.service import Draft
 from tests.conftest import TestClock
@@ -31,7 +31,8 @@ async def test_who_speaks_once_is_counted(formation: Formation) -> None:
         await say(formation, f"u{number}@x.org", f"I like tea number {number}")
         assert cache.nbytes <= cache.max_bytes == 2**20
     # As they are now, and not as they were when they were made, with nothing in them.
-    assert cache.nbytes == sum(ENTRY_BYTES + entry.index.nbytes for entry in cache._entries.values())
+    held = [entry.index for entry in cache._entries.values()]
+    assert cache.nbytes == sum(ENTRY_BYTES + MEMORY_BYTES * len(index) + index.nbytes for index in held)
     assert cache.nbytes >= len(cache) * ENTRY_BYTES > 2**19
     assert 10 < len(cache) < USERS, "the oldest are gone"
 

@@ -25,8 +25,9 @@ Versions = Mapping[UserId | None, Version]
 
 DEFAULT_BYTES = 128 * 1024 * 1024
 AT_HAND = 5000
-#: What an owner's index takes beside what it holds, measured.
-ENTRY_BYTES = 6 * 1024
+#: What an owner's index takes beside what it holds, and the objects of each memory in it, measured: a process that
+#: held 401 owners of 100 memories grew by about half more than their arrays.
+ENTRY_BYTES, MEMORY_BYTES = 6 * 1024, 1536
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ class IndexCache:
         with self._lock:
             if self._entries.get(user_id) is not entry:
                 return
-            nbytes = entry.index.nbytes + ENTRY_BYTES
+            nbytes = entry.index.nbytes + ENTRY_BYTES + MEMORY_BYTES * len(entry.index)
             self._nbytes += nbytes - entry.nbytes
             entry.nbytes = nbytes
             # The one in use stays, even if it alone is over the bound.
