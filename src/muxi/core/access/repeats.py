@@ -8,12 +8,10 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
-from importlib import import_module
-from typing import Any
 
 from muxi.core.access.repeat_store import RepeatStore
 from muxi.core.clock import Clock
+from muxi.core.sealing import sealed, unsealed
 from muxi.ids import UserId
 
 KEPT = timedelta(days=1)
@@ -21,7 +19,6 @@ KEPT = timedelta(days=1)
 LEASE = timedelta(seconds=60)
 #: A larger answer is not kept: sent again, the request is done again.
 MOST_BYTES = 4 * 1024 * 1024
-_NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +119,8 @@ class Repeats:
 
     def finish(self, begun: Begun, answer: Answer) -> None:
         """Keeps an answer for those who ask again."""
-        sealed = _sealed(begun.asked, answer) if len(answer.body) <= MOST_BYTES else None
-        if sealed is None or not self._store.finish(begun.asked.place, begun.holder, sealed, answer.user_id):
+        kept = _sealed(begun.asked, answer) if len(answer.body) <= MOST_BYTES else None
+        if kept is None or not self._store.finish(begun.asked.place, begun.holder, kept, answer.user_id):
             self.release(begun)
 
     def release(self, begun: Begun) -> None:
@@ -141,28 +138,13 @@ def _joined(*parts: bytes) -> bytes:
 
 def _sealed(asked: Asked, answer: Answer) -> bytes:
     head = json.dumps([answer.status, answer.media_type]).encode()
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    sealed: bytes = _aead()(asked.secret).encrypt(nonce, head + b"\n" + answer.body, asked.place.encode())
-    return nonce + sealed
+    return sealed(asked.secret, head + b"\n" + answer.body, asked.place.encode())
 
 
-def _unsealed(asked: Asked, sealed: bytes, user_id: UserId | None) -> Answer | None:
-    try:
-        opened = _aead()(asked.secret).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], asked.place.encode())
-    except _invalid_tag():
+def _unsealed(asked: Asked, stored: bytes, user_id: UserId | None) -> Answer | None:
+    opened = unsealed(asked.secret, stored, asked.place.encode())
+    if opened is None:
         return None
     head, _, body = opened.partition(b"\n")
     status, media_type = json.loads(head)
     return Answer(status, media_type, body, user_id)
-
-
-@cache
-def _aead() -> Any:
-    # Loaded here only: it takes tens of milliseconds.
-    return import_module("cryptography.hazmat.primitives.ciphers.aead").AESGCM
-
-
-@cache
-def _invalid_tag() -> type[Exception]:
-    kind: type[Exception] = import_module("cryptography.exceptions").InvalidTag
-    return kind

@@ -12,16 +12,11 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import import_module
-from typing import Any
 
+from muxi.core.sealing import sealed, unsealed
 from muxi.errors import SettingsError, StorageCorruptError
 
 KEY_BYTES = 32
-#: Of a nonce: 96 bits, random for each sealing (NIST SP 800-38D, 8.2.2).
-NONCE_BYTES = 12
-TAG_BYTES = 16
 #: First byte of what is sealed: how to read the rest.
 _FORM = b"\x01"
 
@@ -75,47 +70,29 @@ def seal(key: bytes, secret: bytes, place: Sequence[str]) -> str:
         secret: what is sealed.
         place: what it is bound to: who seals it for what.
     """
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return base64.b64encode(_FORM + nonce + _cipher(key).encrypt(nonce, secret, _bound(place))).decode()
+    return base64.b64encode(_FORM + sealed(key, secret, _bound(place))).decode()
 
 
-def unseal(key: bytes, sealed: str, place: Sequence[str]) -> bytes:
+def unseal(key: bytes, written: str, place: Sequence[str]) -> bytes:
     """What `seal` has sealed.
 
     Raises:
         StorageCorruptError: it was changed, or sealed by another key or for another place: which, nobody can tell.
     """
     try:
-        raw = base64.b64decode(sealed, validate=True)
+        raw = base64.b64decode(written, validate=True)
     except (ValueError, binascii.Error):
         raw = b""
-    if raw[:1] == _FORM and len(raw) > NONCE_BYTES + TAG_BYTES:
-        try:
-            opened: bytes = _cipher(key).decrypt(raw[1 : 1 + NONCE_BYTES], raw[1 + NONCE_BYTES :], _bound(place))
-            return opened
-        except _invalid_tag():
-            pass
-    raise StorageCorruptError(
-        "A stored credential does not open: its row is not as it was written. Delete it, and store the secret again."
-    ) from None
+    # An empty secret is never sealed.
+    opened = unsealed(key, raw[1:], _bound(place)) if raw[:1] == _FORM else None
+    if not opened:
+        raise StorageCorruptError(
+            "A stored credential does not open: its row is not as it was written. "
+            "Delete it, and store the secret again."
+        )
+    return opened
 
 
 def _bound(place: Sequence[str]) -> bytes:
     # As JSON, so that no two places read the same.
     return json.dumps(list(place)).encode()
-
-
-def _cipher(key: bytes) -> Any:
-    return _aead()(key)
-
-
-@cache
-def _aead() -> Any:
-    # Loaded here only: who stores no credentials does not pay for it.
-    return import_module("cryptography.hazmat.primitives.ciphers.aead").AESGCM
-
-
-@cache
-def _invalid_tag() -> type[Exception]:
-    found: type[Exception] = import_module("cryptography.exceptions").InvalidTag
-    return found
