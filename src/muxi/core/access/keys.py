@@ -16,7 +16,7 @@ from muxi.core.access.policy import ADMIN, DEVELOPER, OWNER, USER, expanded, gra
 from muxi.core.access.remembered import Remembered
 from muxi.core.access.roles import Roles
 from muxi.core.access.types import ApiKey, NewApiKey
-from muxi.core.clock import Clock
+from muxi.core.clock import Clock, end_of
 from muxi.core.paging import Page, checked_limit, page, read_cursor
 from muxi.core.text import is_storable
 from muxi.errors import AuthenticationError, ConflictError, InvalidInputError, NotFoundError
@@ -139,7 +139,7 @@ class ApiKeys:
             user_id=user_id,
             created_at=now,
             created_by=actor,
-            expires_at=_end(now, expires_in),
+            expires_at=end_of(now, expires_in, "key"),
         )
         self._check(key, within)
         return self._kept(key, lambda hash: self._store.add(key, hash))
@@ -294,15 +294,3 @@ def _label(text: str) -> str:
     if len(text) > LONGEST_NAME or not is_storable(text) or (text and not text.isprintable()):
         raise InvalidInputError(f"A name has to be printable, and at most {LONGEST_NAME} characters long.")
     return text
-
-
-def _end(now: datetime, expires_in: timedelta | None) -> datetime | None:
-    if expires_in is None:
-        return None
-    try:
-        end = now + expires_in
-    except OverflowError as error:
-        raise InvalidInputError("expires_in is too long. Leave it out for a key that stays.") from error
-    if end <= now:
-        raise InvalidInputError("expires_in has to be above zero.")
-    return end

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from muxi.core.clock import Clock
+from muxi.core.clock import Clock, end_of
 from muxi.core.credentials.envelope import MasterKey, new_key, read_master_key, seal, unseal
 from muxi.core.credentials.master_keys import MasterKeys
 from muxi.core.credentials.store import CredentialStore, CredentialWriter
@@ -81,7 +81,7 @@ class Credentials:
         service, name = _checked(_SERVICE, service, "service"), _checked(_NAME, name, "name")
         raw, plain = _bytes_of(secret), checked_metadata(metadata or {}, InvalidInputError)
         now = self._clock()
-        expires_at = _end(now, expires_in)
+        expires_at = end_of(now, expires_in, "credential")
         self._keys.newest()
         with self._store.writing(user_id, actor, now) as writer:
             found = _only(writer.named(service, name), service, name, credential_id)
@@ -271,15 +271,3 @@ def _bytes_of(secret: Any) -> bytes:
     if len(raw) > LARGEST_BYTES:
         raise InvalidInputError(f"The secret has {len(raw):,} bytes; at most {LARGEST_BYTES:,} are allowed.")
     return raw
-
-
-def _end(now: datetime, expires_in: timedelta | None) -> datetime | None:
-    if expires_in is None:
-        return None
-    try:
-        end = now + expires_in
-    except OverflowError as error:
-        raise InvalidInputError("expires_in is too long. Leave it out for a credential that stays.") from error
-    if end <= now:
-        raise InvalidInputError("expires_in has to be above zero.")
-    return end
