@@ -1,16 +1,11 @@
-"""Who an identifier means, remembered for a while (rule 10).
-
-Own code rather than `cachetools`: a hit has to cost less than a microsecond, and what is remembered
-must never outlive an unlink, here or in another process.
-"""
+"""Who an identifier means, remembered for a while (rule 10)."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Hashable
-from itertools import islice
 
+from muxi.core.generations import Generations
 from muxi.core.identity.types import User
 
 DEFAULT_TTL_S = 3600.0
@@ -18,7 +13,7 @@ DEFAULT_TTL_S = 3600.0
 DEFAULT_ENTRIES = 100_000
 
 
-class UserCache:
+class UserCache(Generations[tuple[User, float]]):
     """A bounded map from an identifier, as it was passed in, to its user.
 
     Args:
@@ -37,14 +32,9 @@ class UserCache:
         entries: int = DEFAULT_ENTRIES,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(entries)
         self._ttl_s = ttl_s
-        self._bound = entries
         self._monotonic = monotonic
-        self._entries: dict[Hashable, tuple[User, float]] = {}
-        self._lock = threading.Lock()
-        self._trusted_until = 0.0
-        #: Moves at every clearing; what was read before one is not put in after it.
-        self.generation = 0
         self._ask = watch(self.clear)
 
     def get(self, key: Hashable) -> User | None:
@@ -59,20 +49,4 @@ class UserCache:
 
     def put(self, key: Hashable, user: User, generation: int) -> None:
         """Remembers what was read while ``generation`` was the current one."""
-        with self._lock:
-            if generation != self.generation:
-                return
-            self._entries[key] = (user, self._monotonic() + self._ttl_s)
-            if len(self._entries) > self._bound:
-                # A sixteenth at once: finding the oldest one by one would cost a scan each.
-                for old in list(islice(self._entries, max(1, self._bound // 16))):
-                    del self._entries[old]
-
-    def clear(self) -> None:
-        """Forgets everything: a link has changed."""
-        with self._lock:
-            self.generation += 1
-            self._entries.clear()
-
-    def __len__(self) -> int:
-        return len(self._entries)
+        self._keep(key, (user, self._monotonic() + self._ttl_s), generation)
