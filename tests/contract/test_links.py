@@ -11,8 +11,8 @@ import pytest
 
 from muxi.core.identity.service import Identities
 from muxi.storage.databases.postgres_listener import NAME
-from muxi.storage.links import TRUST_S
 from muxi.storage.open import FormationStores, Storage, open_storage
+from muxi.storage.watch import TRUST_S
 from tests.conftest import TestClock
 from tests.support.eventually import eventually
 

@@ -19,8 +19,8 @@ from muxi.core.audit.types import (
 )
 from muxi.ids import KeyId, UserId
 from muxi.storage import audit, queries
-from muxi.storage.access_watch import AccessWatch, access_changed
 from muxi.storage.databases.base import Database
+from muxi.storage.watch import Watch, access_changed
 
 MINUTE = timedelta(minutes=1)
 
@@ -34,7 +34,7 @@ class SqlKeyStore:
         self._sql = queries.load(database, "api_keys")
 
     def watch(self, doubt: Callable[[], None], forget: Callable[[], None]) -> Callable[[], float]:
-        return AccessWatch(self._database, self._formation_id, doubt, forget)
+        return Watch(self._database, self._formation_id, self._sql.access_version, forget, doubt)
 
     def add(self, key: StoredKey, hash: str) -> None:
         with self._database.transaction() as conn:

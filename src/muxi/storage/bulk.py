@@ -16,7 +16,7 @@ from muxi.storage.bulk_dry import dry_store
 from muxi.storage.bulk_lookups import WaitingLookups
 from muxi.storage.databases.base import Database
 from muxi.storage.databases.sqlite_keys import written_later
-from muxi.storage.links import links_changed
+from muxi.storage.watch import links_changed
 
 _USERS = ("formation_id", "id", "canonical_id", "created_at")
 _IDENTIFIERS = ("formation_id", "value", "type", "user_id", "shown", "linked_at", "linked_by")

@@ -22,9 +22,9 @@ from muxi.storage import audit, queries
 from muxi.storage.claims import add_claim
 from muxi.storage.databases.base import Database
 from muxi.storage.databases.sqlite_keys import identifier_key
-from muxi.storage.links import Watch, links_changed
 from muxi.storage.merges import lock_users, point_to_survivor
 from muxi.storage.open_requests import end_of_links
+from muxi.storage.watch import Watch, links_changed
 
 
 class SqlIdentityStore:
@@ -65,7 +65,7 @@ class SqlIdentityStore:
             return [LinkedIdentifier(*row) for row in rows]
 
     def watch(self, forget: Callable[[], None]) -> Callable[[], float]:
-        return Watch(self._database, self._formation_id, forget)
+        return Watch(self._database, self._formation_id, self._sql.identity_version, forget)
 
     def first_contact(self, identifier: Identifier, user_id: UserId, now: datetime) -> list[Owner]:
         with self.writing([identifier], FIRST_CONTACT, now) as writer:

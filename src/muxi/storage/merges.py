@@ -13,8 +13,8 @@ from muxi.core.identity.types import Holdings, Merge
 from muxi.ids import MergeId, UserId
 from muxi.storage import audit, queries
 from muxi.storage.databases.base import Database
-from muxi.storage.links import links_changed
 from muxi.storage.open_requests import end_of_user
+from muxi.storage.watch import links_changed
 
 
 class SqlMergeStore:

@@ -19,9 +19,8 @@ from muxi.core.privacy.types import Erased
 from muxi.errors import ConflictError, InvalidImportError, StorageConflictError, UserNotFoundError
 from muxi.ids import UserId
 from muxi.storage import audit, queries
-from muxi.storage.access_watch import access_changed
 from muxi.storage.databases.base import Database
-from muxi.storage.links import links_changed
+from muxi.storage.watch import access_changed, links_changed
 
 #: In an order in which nothing is left that points to what is gone. Merges and users follow.
 ERASED = (

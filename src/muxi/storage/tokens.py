@@ -9,8 +9,8 @@ from muxi.core.access.types import SigningKey, Worth
 from muxi.core.audit.types import SIGNING_KEY_CHANGED, TOKEN_REVOKED, TOKENS_REVOKED, Change
 from muxi.ids import UserId
 from muxi.storage import audit, queries
-from muxi.storage.access_watch import access_changed
 from muxi.storage.databases.base import Database
+from muxi.storage.watch import access_changed
 
 
 class SqlTokenStore:

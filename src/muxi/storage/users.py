@@ -13,8 +13,8 @@ from muxi.core.identity.user_store import Match
 from muxi.ids import UserId
 from muxi.storage import audit, queries
 from muxi.storage.databases.base import Database
-from muxi.storage.links import links_changed
 from muxi.storage.merges import lock_users
+from muxi.storage.watch import links_changed
 
 #: Follows every character that an identifier can have.
 AFTER_ALL = "\U0010ffff"

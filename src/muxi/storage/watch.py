@@ -1,4 +1,4 @@
-"""How caches of all processes learn that a key, a role or the worth of a token has changed."""
+"""How caches of all processes learn that what they remember has changed (rule 10)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import Any
 
 from muxi.storage import queries
 from muxi.storage.databases.base import Database
-from muxi.storage.links import TRUST_S
+
+#: How long entries are believed where nobody tells of changes: on SQLite, and while Postgres is not heard.
+TRUST_S = 0.05
+
+
+def links_changed(database: Database, conn: Any, formation_id: str) -> None:
+    """Part of every transaction that changes what an identifier means; the others are told when it commits."""
+    queries.load(database, "identity").move_identity_version(conn, formation_id=formation_id)
+    database.announce(conn, formation_id)
 
 
 def access_changed(database: Database, conn: Any, formation_id: str) -> None:
@@ -18,29 +26,35 @@ def access_changed(database: Database, conn: Any, formation_id: str) -> None:
     database.announce(conn, formation_id)
 
 
-class AccessWatch:
-    """Knows until when what one process remembers of keys, roles and tokens is right.
+class Watch:
+    """Knows until when what one process remembers is right, by a number of the formation that every change moves.
 
     Args:
-        database: where they are.
+        database: where it is.
         formation_id: whose.
-        doubt: is called, in any thread, when something has changed about the formation: this has to be asked again.
-        forget: is called when it was about access.
+        version: asks for the number: given a connection and ``formation_id``.
+        forget: is called when the number has moved.
+        doubt: is called, in any thread, whenever something has changed about the formation: then this has to be asked
+            again. Where it is not told, `forget` is called at once.
     """
 
     def __init__(
-        self, database: Database, formation_id: str, doubt: Callable[[], None], forget: Callable[[], None]
+        self,
+        database: Database,
+        formation_id: str,
+        version: Callable[..., Any],
+        forget: Callable[[], None],
+        doubt: Callable[[], None] | None = None,
     ) -> None:
         self._database = database
         self._formation_id = formation_id
-        self._doubt = doubt
+        self._current = version
         self._forget = forget
-        self._sql = queries.load(database, "api_keys")
+        self._doubt = doubt
         self._version = -1
-        self._told = 0
-        self._answered = -1
+        self._told = self._answered = 0
         self._seen = threading.local()
-        database.subscribe(formation_id, self._tell)
+        database.subscribe(formation_id, forget if doubt is None else self._tell)
 
     def __call__(self) -> float:
         """Until when (`time.monotonic`) everything that was not forgotten may be believed.
@@ -62,10 +76,11 @@ class AccessWatch:
 
     def _tell(self) -> None:
         self._told += 1
-        self._doubt()
+        if self._doubt is not None:
+            self._doubt()
 
     def _compare(self, conn: Any) -> None:
-        version = int(self._sql.access_version(conn, formation_id=self._formation_id) or 0)
+        version = int(self._current(conn, formation_id=self._formation_id) or 0)
         if version != self._version:
             self._forget()
             self._version = version
