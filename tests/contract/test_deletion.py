@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,20 +43,6 @@ STAYS = {
     "claims": "keyed hashes against identifiers that many claim",
     "extractions": "counters, and the choice to opt out",
 }
-
-
-@pytest.fixture
-def formation(database_url: str, clock: TestClock) -> Iterator[Formation]:
-    made = open_formation(database_url, clock)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def elsewhere(database_url: str, clock: TestClock, formation: Formation) -> Iterator[Formation]:
-    made = open_formation(database_url, clock, "g")
-    yield made
-    made.close()
 
 
 def rows(formation: Formation) -> dict[str, list[str]]:

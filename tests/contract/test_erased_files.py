@@ -6,7 +6,6 @@ import logging
 import random
 import sqlite3
 import string
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,13 +24,6 @@ from tests.support.full_user import said
 from tests.support.sentinels import files_of, left_in, left_in_tables, logs_below
 
 WRITTEN = "abcdefghijklmnopqrstuvwxyz"
-
-
-@pytest.fixture
-def formation(database_url: str, clock: TestClock) -> Iterator[Formation]:
-    made = open_formation(database_url, clock)
-    yield made
-    made.close()
 
 
 @pytest.fixture

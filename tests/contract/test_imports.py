@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from muxi.errors import InvalidImportError, StorageUnavailableError
 from muxi.ids import UserId
 from muxi.storage.langgraph import items
 from tests.conftest import TestClock
-from tests.support.formations import open_formation
 from tests.support.sentinels import left_in_tables
 from tests.support.vectors import WordVectors
 
@@ -103,20 +101,6 @@ SAID = [
         "timestamp": "2025-03-01T10:00:00Z",
     },
 ]
-
-
-@pytest.fixture
-def formation(database_url: str, clock: TestClock) -> Iterator[Formation]:
-    made = open_formation(database_url, clock)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def elsewhere(database_url: str, clock: TestClock, formation: Formation) -> Iterator[Formation]:
-    made = open_formation(database_url, clock, "g")
-    yield made
-    made.close()
 
 
 def of(formation: Formation, who: Any) -> list[Memory]:

@@ -64,13 +64,6 @@ def formation(database_url: str, clock: TestClock) -> Iterator[Formation]:
     made.close()
 
 
-@pytest.fixture
-def elsewhere(database_url: str, clock: TestClock, formation: Formation) -> Iterator[Formation]:
-    made = open_formation(database_url, clock, "g")
-    yield made
-    made.close()
-
-
 def texts(formation: Formation, user: UserId | None) -> set[str]:
     return {memory.text for memory in formation.memories.newest(user, limit=200).items}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -25,13 +24,6 @@ from tests.support.packing import pack, store_of
 from tests.support.vectors import WordVectors
 
 SUBJECTS = ("tea", "rain", "violins", "Lisbon", "a walk on 3 May", "what do you think?", "茶", "the budget")
-
-
-@pytest.fixture
-def formation(database_url: str, clock: TestClock) -> Iterator[Formation]:
-    made = open_formation(database_url, clock)
-    yield made
-    made.close()
 
 
 def tell(formation: Formation, who: str, count: int, *, start: int = 0) -> UserId:

@@ -1,0 +1,25 @@
+"""Formations on each database, one beside another; a test that needs other settings has a fixture of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from muxi.core.formation import Formation
+from tests.conftest import TestClock
+from tests.support.formations import open_formation
+
+
+@pytest.fixture
+def formation(database_url: str, clock: TestClock) -> Iterator[Formation]:
+    made = open_formation(database_url, clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def elsewhere(database_url: str, clock: TestClock, formation: Formation) -> Iterator[Formation]:
+    made = open_formation(database_url, clock, "g")
+    yield made
+    made.close()
