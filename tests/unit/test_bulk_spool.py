@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from muxi.core.identity.bulk_spool import Spool, spooled
 from muxi.core.identity.bulk_store import Linkable, Prepared
 from muxi.core.identity.normal_form import fingerprint
+from muxi.core.imports.spool import Checked
+from muxi.core.imports.spool import Spool as RecordSpool
+from muxi.core.imports.spool import spooled as import_spooled
 from muxi.errors import StorageFullError
 from muxi.ids import UserId, new_user_id
 
@@ -37,6 +41,21 @@ def test_a_full_disk() -> None:
     """No room for the temporary file is told as such."""
     with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(StorageFullError, match="TMPDIR"):
         Spool(full).add(batch(1))
+    record = Checked(1, "k", "text", "2026-01-31T12:00:00+00:00", "user", "", "s", {}, None)
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(StorageFullError, match="TMPDIR"):
+        RecordSpool(full).add(record, datetime(2026, 1, 31, tzinfo=UTC))
+
+
+def test_records_come_back_user_by_user_and_in_time() -> None:
+    """However they came: long ones, of other scripts, and several of one time in the order in which they came."""
+    came = [(2, 5, "ü" * 100_000), (1, 9, "b"), (1, 3, "c"), (2, 5, "d"), (1, 3, "e\n")]
+    with import_spooled() as spool:
+        for user, day, text in came:
+            at = datetime(2026, 1, day, tzinfo=UTC)
+            spool.add(Checked(user, text[:1], text, at.isoformat(), "user", "", "s", {"a": [1]}, None), at)
+        assert len(spool) == 5
+        found = list(spool.in_order())
+    assert [one.text for one in found] == ["c", "e\n", "b", "ü" * 100_000, "d"] and found[0].metadata == {"a": [1]}
 
 
 @pytest.mark.parametrize("key", [b"k" * 32, b"", b"k" * 65])

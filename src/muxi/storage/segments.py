@@ -62,7 +62,7 @@ class SqlSegmentStore:
 
     def drop(self, owner: UserId) -> None:
         with self._database.transaction() as conn:
-            self._sql.delete_segments(conn, formation_id=self._formation_id, user_id=owner)
+            queries.load(self._database, "memory").forget_segments(conn, formation_id=self._formation_id, user_id=owner)
 
     def read(self, user_id: UserId, ids: Sequence[MemoryId]) -> list[Memory]:
         key = {"formation_id": self._formation_id, "user_id": user_id}

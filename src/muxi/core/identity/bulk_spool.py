@@ -5,11 +5,10 @@ from __future__ import annotations
 import marshal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from tempfile import TemporaryFile
 from typing import IO
 
 from muxi.core.identity.bulk_store import Linkable, Prepared
-from muxi.errors import StorageFullError
+from muxi.core.spooling import append, temporary_file
 from muxi.ids import UserId
 
 _LENGTH = 8
@@ -36,13 +35,7 @@ class Spool:
             for place, identifiers, user, named in batch
         ]
         content = marshal.dumps(rows)
-        content = len(content).to_bytes(_LENGTH) + content
-        try:
-            written = self._file.write(content)
-        except OSError as error:
-            raise _no_room() from error
-        if written < len(content):
-            raise _no_room()
+        append(self._file, len(content).to_bytes(_LENGTH) + content)
 
     def after(self, place: int) -> Iterator[list[Prepared]]:
         """The batches, in order, without the groups up to a place."""
@@ -57,17 +50,9 @@ class Spool:
 @contextmanager
 def spooled() -> Iterator[Spool]:
     """An empty spool, gone afterwards."""
-    # Without a buffer: closing one writes what is left, and would fail again on a full disk.
-    with TemporaryFile(prefix="muxi-import-", buffering=0) as file:
+    with temporary_file() as file:
         yield Spool(file)
 
 
 def _prepared(place: int, identifiers: Iterable[tuple[str, ...]], user: UserId | None, named: bool) -> Prepared:
     return Prepared(place, [*map(Linkable._make, identifiers)], user, named)
-
-
-def _no_room() -> StorageFullError:
-    return StorageFullError(
-        "The folder of temporary files cannot hold what the file says. Nothing was changed; free some space, or name "
-        "another folder in TMPDIR."
-    )

@@ -7,12 +7,11 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from tempfile import TemporaryFile
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from muxi.errors import StorageFullError
+from muxi.core.spooling import append, temporary_file
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -33,17 +32,16 @@ class Checked(NamedTuple):
 
 
 class Spool:
-    """Records in a file without a name, that the system removes. In memory are 32 bytes of each."""
+    """Records in a file without a name, that the system removes. In memory are 24 bytes of each."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._offsets = array("q")
+        self._ends = array("q", [0])
         self._users = array("q")
         self._times = array("q")
-        self._end = 0
 
     def __len__(self) -> int:
-        return len(self._offsets)
+        return len(self._users)
 
     def add(self, record: Checked, at: datetime) -> None:
         """Keeps a record.
@@ -51,29 +49,22 @@ class Spool:
         Raises:
             StorageFullError: there is no room for it.
         """
-        line = json.dumps(record).encode() + b"\n"
-        try:
-            self._file.write(line)
-        except OSError as error:
-            raise StorageFullError(
-                "The folder of temporary files cannot hold what the file says. Nothing was changed; free some space, "
-                "or name another folder in TMPDIR."
-            ) from error
-        self._offsets.append(self._end)
+        line = json.dumps(record).encode()
+        append(self._file, line)
+        self._ends.append(self._ends[-1] + len(line))
         self._users.append(record.user)
         self._times.append((at - _EPOCH) // _MICROSECOND)
-        self._end += len(line)
 
     def in_order(self) -> Iterator[Checked]:
         """The records user by user, the earliest first; those of one time as they came."""
-        self._file.flush()
         for place in np.lexsort((self._times, self._users)):
-            self._file.seek(self._offsets[place])
-            yield Checked(*json.loads(self._file.readline()))
+            first, end = self._ends[place], self._ends[place + 1]
+            self._file.seek(first)
+            yield Checked(*json.loads(self._file.read(end - first)))
 
 
 @contextmanager
 def spooled() -> Iterator[Spool]:
     """An empty spool, gone afterwards."""
-    with TemporaryFile(prefix="muxi-import-") as file:
+    with temporary_file() as file:
         yield Spool(file)

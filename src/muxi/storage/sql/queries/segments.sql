@@ -45,7 +45,3 @@ WHERE formation_id = :formation_id AND user_id = :user_id AND upto = :upto;
 -- name: delete_segments_of_other_models!
 DELETE FROM memory_segments
 WHERE formation_id = :formation_id AND user_id = :user_id AND model <> :model;
-
--- name: delete_segments!
-DELETE FROM memory_segments
-WHERE formation_id = :formation_id AND user_id = :user_id;
