@@ -18,11 +18,11 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock clean
+.PHONY: help run test lint fuzz schemathesis audit format lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the goals
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run-stamp $(VENV)/.compiled-stamp ## Install, then serve on 127.0.0.1:8000 (ARGS="--port 9000" is passed on)
 	@exec $(BIN)/muxi serve $(ARGS)
@@ -30,11 +30,23 @@ run: $(VENV)/.run-stamp $(VENV)/.compiled-stamp ## Install, then serve on 127.0.
 test: lint ## Install, check style, types and layers, then run every test on all cores (ARGS="-k name" is passed to pytest)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
-lint: $(VENV)/.dev-stamp $(VENV)/.compiled-stamp ## Check style, format, types and layers
+lint: $(VENV)/.dev-stamp $(VENV)/.compiled-stamp ## Check style, format, types, layers and for careless code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	@# What it warns of is that a line may pass which would have passed; what it finds goes to the other stream.
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src 2>/dev/null
+
+fuzz: $(VENV)/.dev-stamp ## Random calls against a model of who may see what, on SQLite and Postgres (ARGS="--calls 5000 --seed 1 --database sqlite")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+schemathesis: $(VENV)/.dev-stamp ## What the OpenAPI document promises, with every role, on SQLite and Postgres (ARGS="--examples 200 --role owner")
+	@$(BIN)/python -m tests.openapi $(ARGS)
+
+audit: $(VENV)/.dev-stamp ## Known faults of what is pinned (needs the network), and secrets in the sources
+	@$(BIN)/python -m tests.audit requirements/run.txt requirements/dev.txt
+	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector --exclude-files 'requirements/.*\.txt'
 
 format: $(VENV)/.dev-stamp ## Rewrite the sources in the one format
 	$(BIN)/ruff check --fix .

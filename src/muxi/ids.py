@@ -16,9 +16,11 @@ FactId = NewType("FactId", str)
 ExtractionFailureId = NewType("ExtractionFailureId", str)
 KeyId = NewType("KeyId", str)
 CredentialId = NewType("CredentialId", str)
+#: A team owns memories and facts as a user does, so its id goes where an owner's does.
+TeamId = NewType("TeamId", UserId)
 
 # TypeID: 26 characters of Crockford base32, the first at most 7 (128 bits).
-_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg|fct|exf|key|crd)_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_FORM = re.compile(r"(?:usr|ses|msg|mem|mrg|fct|exf|key|crd|team)_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
 def new_user_id() -> UserId:
@@ -55,6 +57,10 @@ def new_key_id() -> KeyId:
 
 def new_credential_id() -> CredentialId:
     return CredentialId(str(TypeID(prefix="crd")))
+
+
+def new_team_id() -> TeamId:
+    return TeamId(UserId(str(TypeID(prefix="team"))))
 
 
 def is_id(value: str, prefix: str) -> bool:

@@ -83,6 +83,15 @@ class ExtractionSettings(_Section):
     calls_per_day: int = Field(100, ge=1, description="model calls that one user may cost a day; the rest waits")
 
 
+class RecallSettings(_Section):
+    """How much shared memories count, beside a user's own, which count 1."""
+
+    team: float = Field(
+        0.6, ge=0, le=1, description="how much what a user's team shares counts, beside their own; 0 leaves it out"
+    )
+    formation: float = Field(0.4, ge=0, le=1, description="the same of what the whole formation shares")
+
+
 class MemorySettings(_Section):
     """What is remembered, and how much of it is kept at hand."""
 
@@ -91,6 +100,7 @@ class MemorySettings(_Section):
     memobase: MemobaseSettings = MemobaseSettings()
     retention: RetentionSettings = RetentionSettings()
     extraction: ExtractionSettings = ExtractionSettings()
+    recall: RecallSettings = RecallSettings()
     private_values: Literal["redact", "keep"] = Field(
         "redact", description="payment cards, bank accounts, keys, national ids and passwords are cut out, or kept"
     )

@@ -63,7 +63,7 @@ def load(
 def _parsed(path: Path) -> Mapping[str, Any]:
     try:
         # A loader of PyYAML's safe kind: plain values only, nothing is constructed.
-        document = yaml.load(_read(path), Loader=_Loader)
+        document = yaml.load(_read(path), Loader=_Loader)  # nosec B506
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

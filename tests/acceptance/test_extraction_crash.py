@@ -52,6 +52,6 @@ def test_kill_9(database_url: str) -> None:
     }
     assert {f"word{number}" for number in heard} <= found.keys() and len(found) <= len(heard) + len(KILLED_AFTER)
     assert set(found.values()) == {(True, 1)}, "each once"
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         assert conn.execute("SELECT count(*) FROM extractions WHERE watermark <> said").fetchone()[0] == 0
     formation.close()

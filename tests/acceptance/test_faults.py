@@ -160,7 +160,7 @@ class TestSqliteFile:
             await orchestrator.chat("hello", user_id="user_1")
         sqlite3.connect(path).execute("PRAGMA journal_mode = DELETE").connection.close()
         with opened(path) as orchestrator:
-            with orchestrator.formation.storage._database.connection() as conn:
+            with orchestrator.formation.storage._database.owning() as conn:
                 conn.execute("PRAGMA query_only = ON")
             identities = orchestrator.formation.identities
             with pytest.raises(StorageReadOnlyError, match=r"muxi\.db"):

@@ -78,12 +78,12 @@ def check(formation: Formation) -> None:
 
 
 def count(formation: Formation, sql: str) -> int:
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         return int(conn.execute(sql).fetchone()[0])
 
 
 def unreachable(formation: Formation) -> set[str]:
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         return {row[0] for row in conn.execute(UNREACHABLE)}
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from muxi.core.formation import Formation
 from tests.conftest import TestClock
+from tests.support.extraction import by_hand
 from tests.support.formations import open_formation
 
 
@@ -23,3 +24,17 @@ def elsewhere(database_url: str, clock: TestClock, formation: Formation) -> Iter
     made = open_formation(database_url, clock, "g")
     yield made
     made.close()
+
+
+@pytest.fixture
+def opening(database_url: str, clock: TestClock) -> Iterator[Callable[..., Formation]]:
+    """Opens formations on the test's database whose extraction the test drives by hand, and closes them."""
+    opened: list[Formation] = []
+
+    def make(**given: object) -> Formation:
+        opened.append(by_hand(database_url, clock, **given))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield make
+    for formation in opened:
+        formation.close()

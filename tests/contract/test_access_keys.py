@@ -46,7 +46,7 @@ def test_a_key_is_shown_once_and_opens(formation: Formation) -> None:
     assert (found.id, found.formation_id, found.name, found.owner) == (made.record.id, "f", "web app", "ops@acme.com")
     assert (found.role, found.permissions, found.user_id) == ("developer", ROLES["developer"].permissions, None)
     assert made.key not in repr(made)
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         rows = repr(conn.execute("SELECT * FROM api_keys").fetchall())
     secret = made.key.rpartition("_")[2]
     assert secret not in rows and sha256(made.key.encode()).hexdigest() not in rows

@@ -137,7 +137,7 @@ def test_rotation_keeps_what_was_signed(formation: Formation, user: UserId, cloc
     clock.move(7 * DAY + 1)
     tokens.rotate()
     assert refused(formation, old)
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         assert len(conn.execute("SELECT kid FROM signing_keys").fetchall()) == 2
 
 

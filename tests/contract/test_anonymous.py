@@ -90,7 +90,7 @@ class TestVisit:
     def test_the_token_is_not_stored(self, formation: Formation) -> None:
         """Only its keyed hash; it is shown masked, and the audit knows nothing of it."""
         visitor = visit(formation)
-        with formation.storage._database.connection() as conn:
+        with formation.storage._database.owning() as conn:
             kept = repr([conn.execute(f"SELECT * FROM {table}").fetchall() for table in ("identifiers", "audit")])
         assert visitor.token[9:-4] not in kept
         (one,) = formation.identities.identifiers(visitor.user_id)
@@ -190,7 +190,7 @@ class TestExpiry:
             visit(formation, f"tea {n}")
         clock.move(31 * 86_400)
         assert formation.anonymous.expire_anonymous() == 20
-        with formation.storage._database.connection() as conn:
+        with formation.storage._database.owning() as conn:
             left = [conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("users", "memories")]
         assert left == [0, 0]
 

@@ -68,7 +68,7 @@ async def linked(talk: Orchestrator) -> str:
 
 
 def kept(formation: Formation) -> str:
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         return repr([conn.execute(f"SELECT text FROM {table}").fetchall() for table in ("messages", "memories")])
 
 

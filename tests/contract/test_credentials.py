@@ -66,12 +66,12 @@ def secret(formation: Formation, user: UserId, service: str = "github", name: st
 
 
 def execute(formation: Formation, statement: str) -> None:
-    with formation.storage._database.transaction() as conn:
+    with formation.storage._database.owning() as conn:
         conn.execute(statement)
 
 
 def cell(formation: Formation, query: str) -> str:
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         return str(conn.execute(query).fetchone()[0])
 
 

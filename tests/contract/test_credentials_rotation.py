@@ -66,13 +66,13 @@ def few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def wrapped_by(formation: Formation) -> dict[str, int]:
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         query = "SELECT master_key_id, count(*) FROM data_keys GROUP BY master_key_id"
         return {row[0]: row[1] for row in conn.execute(query).fetchall()}
 
 
 def sealed(formation: Formation) -> set[str]:
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         return {row[0] for row in conn.execute("SELECT secret FROM credentials").fetchall()}
 
 
@@ -119,7 +119,7 @@ def test_of_one_formation_only(formation: Formation, users: list[UserId], databa
 @pytest.mark.usefixtures("few_at_a_time")
 def test_what_does_not_open_is_left(formation: Formation, users: list[UserId]) -> None:
     """One broken row stops nobody, and is counted."""
-    with formation.storage._database.transaction() as conn:
+    with formation.storage._database.owning() as conn:
         conn.execute(f"UPDATE data_keys SET wrapped = 'broken' WHERE user_id = '{users[3]}'")
     done = formation.credentials.rotate(NEW)
     assert (done.rewrapped, done.left) == (USERS - 1, 1)

@@ -47,7 +47,7 @@ STAYS = {
 
 def rows(formation: Formation) -> dict[str, list[str]]:
     """Everything that is stored in a formation, by table, but the audit."""
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         return {
             table: sorted(map(repr, conn.execute(f"SELECT * FROM {table} WHERE formation_id = '{formation.id}'")))
             for table in {*ERASED, *DELETED}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -23,25 +23,11 @@ from muxi.core.privacy.tables import TABLES
 from muxi.errors import ModelError, ModelResponseError, ModelUnavailableError, NotFoundError
 from muxi.ids import new_extraction_failure_id
 from tests.conftest import TestClock
-from tests.support.extraction import Scripted, answer, by_hand, likes_everything, live, operation, read, say, told
+from tests.support.extraction import Scripted, answer, likes_everything, live, operation, read, say, told
 from tests.support.openai_server import OpenAIServer
 
 ANN, BEN = "ann@x.org", "ben@x.org"
 Open = Callable[..., Formation]
-
-
-@pytest.fixture
-def opening(database_url: str, clock: TestClock) -> Iterator[Open]:
-    """Opens formations on the test's database, and closes them."""
-    opened: list[Formation] = []
-
-    def make(**given: object) -> Formation:
-        opened.append(by_hand(database_url, clock, **given))  # type: ignore[arg-type]
-        return opened[-1]
-
-    yield make
-    for formation in opened:
-        formation.close()
 
 
 @pytest.fixture
@@ -589,7 +575,7 @@ def add_to_all(formation: Formation, text: str) -> bool:
 
 def dump(formation: Formation) -> str:
     """Every row of every table with something of a user."""
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         return "".join(str(conn.execute(f"SELECT * FROM {table}").fetchall()) for table in TABLES)
 
 

@@ -147,7 +147,7 @@ class TestLinking:
         """Nor is its signature."""
         token = world.token()
         world.associate(token)
-        with storage._database.connection() as conn:
+        with storage._database.owning() as conn:
             kept = repr([conn.execute(f"SELECT * FROM {table}").fetchall() for table in ("identifiers", "audit")])
         assert token.rsplit(".", 1)[1] not in kept
 

@@ -121,7 +121,7 @@ class TestSecrets:
         assert identities.resolve((self.KEY, "api_key")).id == alice.id
         assert identities.resolve(self.KEY).id == alice.id
         assert shown(identities, alice.id) == ["alice@acme.com", "sk-l…cdef"]
-        with storage._database.connection() as conn:
+        with storage._database.owning() as conn:
             rows = conn.execute("SELECT value, shown FROM identifiers").fetchall()
         assert not any(self.KEY in field for row in rows for field in row)
 
@@ -302,5 +302,5 @@ class TestManyProcesses:
 
 
 def count(storage: Storage, table: str) -> int:
-    with storage._database.connection() as conn:
+    with storage._database.owning() as conn:
         return int(conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0])

@@ -28,7 +28,7 @@ MEM0 = [
     {
         "id": "6b1e3a52-0000-4000-8000-000000000001",
         "memory": "Likes tea in the morning",
-        "hash": "9e107d9d372bb6826bd81d3542a419d6",
+        "hash": "9e107d9d372bb6826bd81d3542a419d6",  # pragma: allowlist secret
         "metadata": {"topic": "drinks", "user_id": "bob@x.org", "formation_id": "g", "imported_id": "other"},
         "created_at": "2025-03-01T09:30:00.000000+00:00",
         "updated_at": None,
@@ -39,7 +39,7 @@ MEM0 = [
     {
         "id": "6b1e3a52-0000-4000-8000-000000000002",
         "memory": f"Pays with {CARD}",
-        "hash": "e4d909c290d0fb1ca068ffaddf22cbd0",
+        "hash": "e4d909c290d0fb1ca068ffaddf22cbd0",  # pragma: allowlist secret
         "metadata": None,
         "created_at": "2025-02-01T08:00:00-05:00",
         "updated_at": "2025-02-02T08:00:00-05:00",

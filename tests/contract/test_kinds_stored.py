@@ -58,7 +58,7 @@ def alarms(stores: FormationStores) -> list[Record]:
 
 
 def claims(storage: Storage) -> list[tuple[str, str]]:
-    with storage._database.connection() as conn:
+    with storage._database.owning() as conn:
         rows = conn.execute("SELECT formation_id, user_id FROM claims ORDER BY user_id").fetchall()
     return [(row[0], row[1]) for row in rows]
 
@@ -252,7 +252,7 @@ class TestAttractors:
             identities.resolve(f"u{n}@acme.com")
             with pytest.raises(IdentifierConflictError):
                 identities.associate([f"u{n}@acme.com", DEVICE])
-        with storage._database.connection() as conn:
+        with storage._database.owning() as conn:
             most = conn.execute(
                 "SELECT count(*) FROM claims GROUP BY fingerprint ORDER BY count(*) DESC LIMIT 1"
             ).fetchone()

@@ -240,5 +240,5 @@ def test_used_tokens_are_forgotten_when_they_have_ended(world: World, storage: S
     world.redeem(world.create(MAIL).token, slack)
     clock.move(601)
     world.redeem(world.create("alice@home.org").token, slack)
-    with storage._database.connection() as conn:
+    with storage._database.owning() as conn:
         assert conn.execute("SELECT count(*) FROM used_tokens").fetchone()[0] == 1

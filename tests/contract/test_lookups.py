@@ -197,7 +197,7 @@ def test_a_database_of_before_is_filled(world: World) -> None:
     world.merges.merge([bob.id], into=ann.id)
     world.users.disable(world.identities.resolve("carol@x.org").id)
     rows = looked_up(world.storage)
-    with world.storage._database.transaction() as conn:
+    with world.storage._database.owning() as conn:
         for statement in BEFORE.split(";"):
             conn.execute(statement)
     assert [step.number for step in world.storage.migrate()] == [NUMBER]

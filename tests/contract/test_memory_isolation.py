@@ -221,7 +221,8 @@ class TestFewAmongMany:
                     cursor.executemany(text, rows)
             else:
                 database.adapter()._cursor(conn).executemany(insert, rows)
-            conn.execute(f"UPDATE users SET memory_version = {self.MANY} WHERE id = '{user}'")
+            counted = f"UPDATE users SET memory_version = {self.MANY} WHERE id = '{user}'"
+            conn.execute(counted, {"formation_id": "f"})
 
 
 class Person:

@@ -284,7 +284,7 @@ class TestAudit:
         world = World(stores, clock)
         world.user("a@x.org"), world.user("b@x.org")
         assert world.audit.verify().sound
-        with storage._database.transaction() as conn:
+        with storage._database.owning() as conn:
             conn.execute(tampering)
         assert world.audit.verify().broken_at == broken_at
 

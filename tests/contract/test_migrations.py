@@ -20,9 +20,9 @@ storage.close()
 """
 
 
-def test_an_empty_database_is_migrated_once(database_url: str) -> None:
+def test_an_empty_database_is_migrated_once(bare_database_url: str) -> None:
     """The first call runs every step, the second none; status tells when."""
-    storage = open_storage(database_url)
+    storage = open_storage(bare_database_url)
     assert all(step.applied_at is None for step in storage.migrations())
     ran = storage.migrate()
     assert [step.number for step in ran] == list(range(1, len(ran) + 1)) and ran
@@ -31,11 +31,11 @@ def test_an_empty_database_is_migrated_once(database_url: str) -> None:
     storage.close()
 
 
-def test_four_processes_at_once(database_url: str) -> None:
+def test_four_processes_at_once(bare_database_url: str) -> None:
     """Started together on an empty database: one runs the steps, the others find them done, none fails."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", OPEN, database_url],
+            [sys.executable, "-c", OPEN, bare_database_url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -55,11 +55,11 @@ def test_four_processes_at_once(database_url: str) -> None:
     assert sum(outputs) == max(outputs) > 0
 
 
-def test_a_newer_database_is_not_touched(database_url: str) -> None:
+def test_a_newer_database_is_not_touched(bare_database_url: str) -> None:
     """Made by a later version: a clear error with both numbers."""
-    storage = open_storage(database_url)
+    storage = open_storage(bare_database_url)
     storage.migrate()
-    with storage._database.transaction() as conn:
+    with storage._database.owning() as conn:
         conn.execute("INSERT INTO migrations VALUES (9999, 'from the future', 'now')")
     with pytest.raises(StorageVersionError, match="9999"):
         storage.migrate()

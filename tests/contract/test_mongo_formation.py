@@ -351,7 +351,7 @@ async def test_another_embedding_model(mongo_uri: str, name: str, beside: Path |
 def test_an_address_that_cannot_be_read(tmp_path: Path) -> None:
     """Says so, without repeating a password that may be in it."""
     with pytest.raises(SettingsError) as error:
-        opened("mongo://user:secret@host", "muxi", tmp_path)
+        opened("mongo://user:secret@host", "muxi", tmp_path)  # pragma: allowlist secret
     assert "secret" not in str(error.value)
     with pytest.raises(SettingsError, match="database_name"):
         opened("mongodb://127.0.0.1:1", "a b", tmp_path)

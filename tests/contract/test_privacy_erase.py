@@ -37,7 +37,7 @@ def elsewhere(database_url: str, formation: Formation) -> Iterator[Formation]:
 def rows(formation: Formation) -> dict[str, list[Any]]:
     """Everything that is stored in a formation, by table, but the audit."""
     found = {}
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         for table in {*ERASED, *TABLES} - set(KEPT):
             stored = conn.execute(f"SELECT * FROM {table} WHERE formation_id = '{formation.id}'").fetchall()
             found[table] = sorted(map(repr, stored))

@@ -20,7 +20,7 @@ from tests.support.sentinels import left_in_tables
 
 CARD = "4111 1111 1111 1111"
 IBAN = "DE89 3704 0044 0532 0130 00"
-KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"
+KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD"  # pragma: allowlist secret
 Opened = Callable[[str], Formation]
 
 

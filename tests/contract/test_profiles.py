@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -16,23 +16,9 @@ from muxi.core.tokens import tokens
 from muxi.errors import ModelUnavailableError
 from muxi.ids import UserId
 from tests.conftest import TestClock
-from tests.support.extraction import Scripted, by_hand, likes_everything, read, say
+from tests.support.extraction import Scripted, likes_everything, read, say
 
 ANN, BEN = "ann@x.org", "ben@x.org"
-
-
-@pytest.fixture
-def opening(database_url: str, clock: TestClock) -> Iterator[Callable[..., Formation]]:
-    """Opens formations on the test's database, and closes them."""
-    opened: list[Formation] = []
-
-    def make(**given: object) -> Formation:
-        opened.append(by_hand(database_url, clock, **given))  # type: ignore[arg-type]
-        return opened[-1]
-
-    yield make
-    for formation in opened:
-        formation.close()
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def wrong(code: str) -> str:
 
 
 def rows(storage: Storage, table: str) -> list[tuple[object, ...]]:
-    with storage._database.connection() as conn:
+    with storage._database.owning() as conn:
         return [tuple(row) for row in conn.execute(f"SELECT * FROM {table}").fetchall()]
 
 

@@ -89,7 +89,7 @@ def change(formation: Formation, model: WordVectors, beside: NewVectorStore | No
 
 
 def query(formation: Formation, sql: str) -> list[tuple[Any, ...]]:
-    with formation.storage._database.connection() as conn:  # type: ignore[attr-defined]
+    with formation.storage._database.owning() as conn:  # type: ignore[attr-defined]
         return list(conn.execute(sql).fetchall())
 
 

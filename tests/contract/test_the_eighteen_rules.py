@@ -78,7 +78,7 @@ def actions(formation: Formation, user: UserId | None = None) -> list[str]:
 
 
 def stored(formation: Formation, *tables: str) -> str:
-    with formation.storage._database.connection() as conn:
+    with formation.storage._database.owning() as conn:
         return repr([conn.execute(f"SELECT * FROM {table}").fetchall() for table in tables])
 
 

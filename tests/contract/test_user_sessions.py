@@ -92,7 +92,7 @@ async def test_what_is_said_as_it_ends_is_not_stored(formation: Formation) -> No
     session = formation.sessions.create(user.id)
     entered = formation.sessions.enter(user.id, session.id)
     formation.sessions.end(session.id)
-    with formation.storage._database.transaction() as conn:
+    with formation.storage._database.owning() as conn:
         reserved = formation.exchanges._sessions.reserve_seq(  # type: ignore[attr-defined]
             conn, formation_id="f", session_id=entered.id, count=2, now=formation.clock()
         )

@@ -80,7 +80,7 @@ class TestList:
         clock.move(60)
         session = stores.sessions.enter(user, new_session_id(), "k", "", "", clock.now)
         assert world.users.list().items[0].last_at is None, "nothing was said in it"
-        with stores.users._database.transaction() as conn:  # type: ignore[attr-defined]
+        with stores.users._database.owning() as conn:  # type: ignore[attr-defined]
             stores.sessions._sql.reserve_seq(  # type: ignore[attr-defined]
                 conn, formation_id="f", session_id=session.id, count=1, now=clock.now
             )

@@ -212,7 +212,7 @@ def test_what_is_kept_tells_nobody(server: ThreadServer) -> None:
     """In the database there is no answer in clear, no idempotency key, and no key that was made."""
     made = sent(server, "POST", "/v1/keys", {"name": "app"}, "my-idempotency-key").json()["key"]
     sent(server, "POST", "/v1/memories", {"text": "Owns a boat.", "user_id": ALICE}, "k")
-    with server.formations["default"].storage._database.connection() as conn:
+    with server.formations["default"].storage._database.owning() as conn:
         cells = [cell for row in conn.execute("SELECT * FROM repeats") for cell in row]
     rows = repr([bytes(cell) if isinstance(cell, memoryview) else cell for cell in cells])
     assert rows.count("'default'") == 2
@@ -243,7 +243,7 @@ def test_a_user_who_is_shut_out_is_not_answered(server: ThreadServer) -> None:
 
 
 def owners(server: ThreadServer) -> list[str]:
-    with server.formations["default"].storage._database.connection() as conn:
+    with server.formations["default"].storage._database.owning() as conn:
         return sorted(row[0] for row in conn.execute("SELECT user_id FROM repeats WHERE user_id IS NOT NULL"))
 
 

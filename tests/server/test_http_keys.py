@@ -65,7 +65,7 @@ def test_every_route_of_a_formation_needs_a_key(server: ThreadServer) -> None:
         "get /ready",
         "get /v1/.well-known/jwks.json",
     }
-    assert len(asked) == 67
+    assert len(asked) == 84
 
 
 def test_what_joins_or_watches_people_needs_the_admin_key(server: ThreadServer) -> None:

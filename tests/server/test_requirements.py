@@ -35,6 +35,7 @@ GIVEN: dict[str, Any] = {
     "export": ['{"format": "muxi.user"}'],
     "user_id": "usr_01h455vb4pex5vsknk084sn02q",
     "path": "x",
+    "member": "usr_01h455vb4pex5vsknk084sn02q",
 }
 
 

@@ -20,13 +20,13 @@ Rows = list[tuple[Any, ...]]
 
 def looked_up(storage: Storage) -> Rows:
     """Every row that a look-up can find."""
-    with storage._database.connection() as conn:
+    with storage._database.owning() as conn:
         rows: Rows = conn.execute(_LOOKUPS).fetchall()
     return rows
 
 
 def as_the_tables_say(storage: Storage) -> Rows:
     """The rows that there should be, if every identifier has a key."""
-    with storage._database.connection() as conn:
+    with storage._database.owning() as conn:
         rows: Rows = conn.execute(_TABLES).fetchall()
     return rows

@@ -34,7 +34,7 @@ def left_in(paths: Iterable[Path], words: Iterable[str]) -> set[str]:
 
 def left_in_tables(storage: Storage, words: Iterable[str]) -> set[str]:
     """Which of the words are in a row of any table."""
-    with storage._database.connection() as conn:
+    with storage._database.owning() as conn:
         if storage.dialect == "postgres":
             query = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
         else:

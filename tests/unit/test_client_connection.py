@@ -53,7 +53,9 @@ def test_a_key_that_is_told_stands_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost:8000", "ftp://host", "http://", "nonsense", "http://h:port", "http://u:secret@"]
+    # pragma: allowlist nextline secret
+    "url",
+    ["localhost:8000", "ftp://host", "http://", "nonsense", "http://h:port", "http://u:secret@"],
 )
 def test_a_wrong_address_is_a_wrong_setting(url: str) -> None:
     """The client is not made with an address that cannot be one."""
@@ -64,7 +66,7 @@ def test_a_wrong_address_is_a_wrong_setting(url: str) -> None:
 def test_a_password_in_a_wrong_address_is_not_shown() -> None:
     """What stands before the @ of an address may be a secret."""
     with pytest.raises(SettingsError) as caught:
-        made("http://user:secret@")
+        made("http://user:secret@")  # pragma: allowlist secret
     assert "secret" not in str(caught.value)
 
 

@@ -82,18 +82,20 @@ def test_an_iban_ends_where_it_ends() -> None:
 SECRETS = [
     ("use sk-abcdefghijklmnop1234", "use [api key]"),
     ("use sk-ant-" + "api03-" + "a1B2" * 5 + " now", "use [api key] now"),
-    ("ghp_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "[api key]"),
-    ("github_pat_11ABCDEFG0123456789_abcdefghij", "[api key]"),
-    ("key AKIAIOSFODNN7EXAMPLE", "key [api key]"),
-    ("xoxb-123456789012-abcdefGHIJ", "[api key]"),
-    ("sk_live_abcdefghij1234567890", "[api key]"),
-    ("AIzaSyA1234567890abcdefghijklmnopqrstuv", "[api key]"),
-    ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "[api key]"),
-    ("123456789:AAabcdefghijklmnopqrstuvwxyz0123456", "[api key]"),
+    ("ghp_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "[api key]"),  # pragma: allowlist secret
+    ("github_pat_11ABCDEFG0123456789_abcdefghij", "[api key]"),  # pragma: allowlist secret
+    ("key AKIAIOSFODNN7EXAMPLE", "key [api key]"),  # pragma: allowlist secret
+    ("xoxb-123456789012-abcdefGHIJ", "[api key]"),  # pragma: allowlist secret
+    ("sk_live_abcdefghij1234567890", "[api key]"),  # pragma: allowlist secret
+    ("AIzaSyA1234567890abcdefghijklmnopqrstuv", "[api key]"),  # pragma: allowlist secret
+    ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "[api key]"),  # pragma: allowlist secret
+    ("123456789:AAabcdefghijklmnopqrstuvwxyz0123456", "[api key]"),  # pragma: allowlist secret
     ("Authorization: Bearer abc123def456ghi789", "Authorization: Bearer [api key]"),
     ("my api key is a1b2c3d4e5f6g7h8", "my api key is [api key]"),
-    ("postgres://anna:hunter2@db/x", "postgres://anna:[password]@db/x"),
+    ("postgres://anna:hunter2@db/x", "postgres://anna:[password]@db/x"),  # pragma: allowlist secret
+    # pragma: allowlist nextline secret
     ("a -----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY----- b", "a [private key] b"),
+    # pragma: allowlist nextline secret
     ("-----BEGIN PRIVATE KEY-----\nMIIEowIBAAKCAQEAabcd\ncut off", "[private key]\ncut off"),
     ("My password is hunter2.", "My password is [password]."),
     ("password: Tr0ub4dor&3", "password: [password]"),
@@ -191,6 +193,7 @@ def test_twice_is_once(text: str) -> None:
 
 
 LONG = [
+    # pragma: allowlist nextline secret
     *("1 ", "4 ", "4111 ", "DE12 ", "d e 1 2 ", "password is ", "-----BEGIN PRIVATE KEY-----", "a", "1", "eyJ", "ssn "),
     *("key is ", "://", "sk-", "A1", "1-", " ", "password for a ", "ssn is 1a", "api key", "pin is 1 ", "[", "\u200b1"),
 ]

@@ -17,7 +17,7 @@ from muxi.settings import FormationSettings
 from muxi.settings_file import load
 
 ROOT = Path(__file__).parents[2]
-POSTGRES = "postgresql://u:hush-hush@db/muxi"
+POSTGRES = "postgresql://u:hush-hush@db/muxi"  # pragma: allowlist secret
 FROM_THE_DOCUMENTS = """\
 memory:
   persistent:

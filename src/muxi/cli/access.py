@@ -16,6 +16,7 @@ from muxi.cli.options import Who
 
 if TYPE_CHECKING:
     from muxi.cli.access_doors import DoorAccess
+    from muxi.cli.access_teams import TeamAccess
 
 Shape = dict[str, Any]
 #: How a value goes to its path.
@@ -168,6 +169,7 @@ class Access(Protocol):
         doors: who may do what: keys, roles, tokens, sessions.
         proofs: codes, link tokens, ID tokens, and visitors who sign in.
         credentials: users' secrets for outside services.
+        teams: users who share memories and a context.
     """
 
     where: str
@@ -177,6 +179,7 @@ class Access(Protocol):
     doors: DoorAccess
     proofs: ProofAccess
     credentials: CredentialAccess
+    teams: TeamAccess
 
     def resolve(self, who: Who) -> Shape:
         """The user; made if new: ``muxi_user_id``, ``created``, ``created_at``."""

@@ -26,6 +26,7 @@ from muxi.cli import (
     privacy,
     serve,
     sessions,
+    teams,
     tokens,
     user_tokens,
     users,
@@ -72,6 +73,7 @@ app.add_typer(keys.roles_app, name="roles")
 app.add_typer(user_tokens.app, name="tokens")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(credentials.app, name="credentials")
+app.add_typer(teams.app, name="teams")
 app.command()(audit.audit)
 app.add_typer(db.app, name="db")
 

@@ -65,7 +65,7 @@ def set_value(
     if add and remove:
         raise typer.BadParameter("--add and --remove cannot go together.")
     op: Op = "add" if add else "remove" if remove else "set"
-    given = value if text else _value(value)
+    given = value if text else written_value(value)
     with place.open() as access:
         answer = access.context.change(identifier(who, type), path, given, op, source, importance)
     if json:
@@ -119,6 +119,13 @@ def history(
     if json:
         output.as_json(page)
         return
+    facts_table(page["facts"])
+    if page["next_cursor"]:
+        output.note(f"There are more: --cursor {page['next_cursor']}")
+
+
+def facts_table(facts: list[Shape]) -> None:
+    """How a context came to be, as a table."""
     rows = (
         (
             _said(fact),
@@ -127,11 +134,9 @@ def history(
             day(fact["observed_at"]),
             day(fact["superseded_at"]) if fact["superseded_at"] else "-",
         )
-        for fact in page["facts"]
+        for fact in facts
     )
     output.table(("what", "source", "times", "said", "until"), rows, empty="Nothing was ever known.")
-    if page["next_cursor"]:
-        output.note(f"There are more: --cursor {page['next_cursor']}")
 
 
 _SIGNS = {"set": "=", "add": "+", "remove": "-"}
@@ -143,7 +148,8 @@ def _said(fact: Shape) -> str:
     return f"{fact['path']} {_SIGNS[fact['op']]} {dumps(fact['value'], ensure_ascii=False)}"
 
 
-def _value(written: str) -> Any:
+def written_value(written: str) -> Any:
+    """What was written on the command line: JSON, or else a text."""
     try:
         return loads(written)
     except (JSONDecodeError, RecursionError):

@@ -12,10 +12,12 @@ from typing import Any, Self
 from muxi.cli import shapes
 from muxi.cli.access import Asked, ContextAccess, CredentialAccess, ExtractionAccess, ProofAccess, Shape, UserAccess
 from muxi.cli.access_doors import DoorAccess
+from muxi.cli.access_teams import TeamAccess
 from muxi.cli.embedded_context import EmbeddedContext
 from muxi.cli.embedded_credentials import EmbeddedCredentials
 from muxi.cli.embedded_doors import EmbeddedDoors
 from muxi.cli.embedded_extraction import EmbeddedExtraction
+from muxi.cli.embedded_teams import EmbeddedTeams
 from muxi.cli.embedded_users import ACTOR, EmbeddedProofs, EmbeddedUsers
 from muxi.cli.options import Who
 from muxi.core.chat import reply as recipe
@@ -41,6 +43,7 @@ class Embedded:
         self.proofs: ProofAccess = EmbeddedProofs(formation)
         self.doors: DoorAccess = EmbeddedDoors(formation)
         self.credentials: CredentialAccess = EmbeddedCredentials(formation)
+        self.teams: TeamAccess = EmbeddedTeams(formation)
         self.where = where
         self._loop = asyncio.Runner()
         self.extraction: ExtractionAccess = EmbeddedExtraction(formation, self._loop)

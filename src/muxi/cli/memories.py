@@ -71,8 +71,13 @@ def search(
         for hit in found["hits"]:
             _explained(hit)
     else:
-        rows = ((f"{one['score']:.2f}", *_row(one["memory"])) for one in found["hits"])
-        output.table(("score", "text", "channel", "said", "memory"), rows, empty="Nothing is remembered of that.")
+        shared = any(one["owner"] != "user" for one in found["hits"])
+        rows = (
+            (f"{one['score']:.2f}", *_row(one["memory"]), *([_shared_by(one)] if shared else []))
+            for one in found["hits"]
+        )
+        columns = ("score", "text", "channel", "said", "memory", *(["shared by"] if shared else []))
+        output.table(columns, rows, empty="Nothing is remembered of that.")
 
 
 @app.command("list")
@@ -128,12 +133,21 @@ def _explained(hit: Shape) -> None:
     adds: dict[str, float] = hit["adds"]
     longest = max(map(abs, adds.values()))
     rows = (
-        (name, f"{hit['features'][name]:.2f}", f"{added:+.2f}", _bar(added / longest if longest else 0.0))
+        (name, _value(hit, name), f"{added:+.2f}", _bar(added / longest if longest else 0.0))
         for name, added in sorted(adds.items(), key=lambda one: -abs(one[1]))
         if abs(added) >= LEAST_SHOWN
     )
-    output.done(f"{hit['score']:.2f}  {hit['memory']['text']}")
+    by = _shared_by(hit)
+    output.done(f"{hit['score']:.2f}  {hit['memory']['text']}" + (f" (shared by {by})" if by else ""))
     output.table(("feature", "value", "adds", ""), rows, empty="Nothing speaks for it.")
+
+
+def _value(hit: Shape, name: str) -> str:
+    return _shared_by(hit) if name == "owner" else f"{hit['features'][name]:.2f}"
+
+
+def _shared_by(hit: Shape) -> str:
+    return {"user": "", "team": hit["team_name"], "formation": "everybody"}[hit["owner"]] or ""
 
 
 def _bar(share: float) -> str:

@@ -18,7 +18,7 @@ answers = Console(highlight=False, markup=False, emoji=False)
 notes = Console(highlight=False, markup=False, emoji=False, stderr=True)
 
 JSON_FLAG = "--json"
-ID_COLUMNS = {"memory", "user", "merge", "key", "session", "credential"}
+ID_COLUMNS = {"memory", "user", "team", "merge", "key", "session", "credential"}
 ID_WIDTH = 30
 
 

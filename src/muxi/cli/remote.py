@@ -10,11 +10,13 @@ from typing import Self
 
 from muxi.cli.access import Asked, ContextAccess, CredentialAccess, ExtractionAccess, ProofAccess, Shape, UserAccess
 from muxi.cli.access_doors import DoorAccess
+from muxi.cli.access_teams import TeamAccess
 from muxi.cli.options import Who
 from muxi.cli.remote_context import RemoteContext
 from muxi.cli.remote_credentials import RemoteCredentials
 from muxi.cli.remote_doors import RemoteDoors
 from muxi.cli.remote_extraction import RemoteExtraction
+from muxi.cli.remote_teams import RemoteTeams
 from muxi.cli.remote_users import RemoteProofs, RemoteUsers
 from muxi.cli.values import shape
 from muxi.client.sync import FormationClient
@@ -36,6 +38,7 @@ class Remote:
         self.proofs: ProofAccess = RemoteProofs(self._client)
         self.doors: DoorAccess = RemoteDoors(self._client)
         self.credentials: CredentialAccess = RemoteCredentials(self._client)
+        self.teams: TeamAccess = RemoteTeams(self._client)
         self.where = f"the server at {re.sub('//[^/]*@', '//', url)}"  # without a password
 
     def resolve(self, who: Who) -> Shape:

@@ -24,7 +24,7 @@ from muxi.core.identity.types import (
 from muxi.core.memory.extraction.work import Failure, Status
 from muxi.core.memory.facts import Fact
 from muxi.core.memory.types import Hit, Memory
-from muxi.core.memory.weights import adds
+from muxi.core.memory.weights import adds_of
 from muxi.core.privacy.types import Deleted, Erased, Restored
 
 Shape = dict[str, Any]
@@ -49,12 +49,15 @@ def memory(one: Memory) -> Shape:
 
 def hit(one: Hit) -> Shape:
     """A found memory and its score."""
-    told = None if one.features is None else dict(one.features)
     return {
         "memory": memory(one.memory),
         "score": one.score,
-        "features": told,
-        "adds": None if told is None else adds(told),
+        "features": None if one.features is None else dict(one.features),
+        "adds": adds_of(one),
+        "owner": one.owner.kind,
+        "team_id": one.owner.team_id,
+        "team_name": one.owner.team_name or None,
+        "author": one.memory.author_id,
     }
 
 

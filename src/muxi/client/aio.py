@@ -32,6 +32,7 @@ from muxi.client.replies import (
 )
 from muxi.client.requests import MemoryDraft
 from muxi.client.streams import AsyncReplyStream
+from muxi.client.teams import AsyncTeams
 from muxi.client.tokens import AsyncSessions, AsyncTokens
 from muxi.client.users import AsyncUsers
 from muxi.client.wire import AsyncWire
@@ -65,6 +66,7 @@ class AsyncFormationClient:
         self.tokens = AsyncTokens(self._wire)
         self.sessions = AsyncSessions(self._wire)
         self.credentials = AsyncCredentials(self._wire)
+        self.teams = AsyncTeams(self._wire)
 
     async def chat(
         self,

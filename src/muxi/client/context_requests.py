@@ -14,38 +14,47 @@ from muxi.client.replies import Page
 from muxi.client.request import Request, given, page, segment
 from muxi.errors import InvalidContextError
 
+#: Of the acting user; a team's is below the team.
+CONTEXT = "/v1/context"
 
-def get(user_id: IdentifierInput, at: datetime | str | None) -> Request[dict[str, Any]]:
+
+def get(user_id: IdentifierInput | None, at: datetime | str | None, base: str = CONTEXT) -> Request[dict[str, Any]]:
     params = given(at=_time(at))
-    return Request("GET", "/v1/context", _context, params=params, headers=as_headers(user_id))
+    return Request("GET", base, _context, params=params, headers=as_headers(user_id))
 
 
-def facts(user_id: IdentifierInput) -> Request[list[Fact]]:
-    return Request("GET", "/v1/context/facts", _facts, headers=as_headers(user_id))
+def facts(user_id: IdentifierInput | None, base: str = CONTEXT) -> Request[list[Fact]]:
+    return Request("GET", f"{base}/facts", _facts, headers=as_headers(user_id))
 
 
-def history(user_id: IdentifierInput, path: str, limit: int, cursor: str | None) -> Request[Page[Fact]]:
+def history(
+    user_id: IdentifierInput | None, path: str, limit: int, cursor: str | None, base: str = CONTEXT
+) -> Request[Page[Fact]]:
     params = page(limit, cursor) | given(path=path or None)
-    return Request("GET", "/v1/context/history", _fact_page, params=params, headers=as_headers(user_id))
+    return Request("GET", f"{base}/history", _fact_page, params=params, headers=as_headers(user_id))
 
 
-def merge(user_id: IdentifierInput, knowledge: Mapping[str, Any], told: Mapping[str, Any]) -> Request[list[Fact]]:
+def merge(
+    user_id: IdentifierInput | None, knowledge: Mapping[str, Any], told: Mapping[str, Any], base: str = CONTEXT
+) -> Request[list[Fact]]:
     if not isinstance(knowledge, Mapping):
         raise InvalidContextError(f"knowledge is {type(knowledge).__name__}, not a mapping of keys to what is known.")
     body = {"knowledge": dict(knowledge), **told}
-    return Request("PATCH", "/v1/context", _facts, body, headers=as_headers(user_id), idempotent=False)
+    return Request("PATCH", base, _facts, body, headers=as_headers(user_id), idempotent=False)
 
 
-def put(user_id: IdentifierInput, path: str, value: Any, op: str, told: Mapping[str, Any]) -> Request[list[Fact]]:
+def put(
+    user_id: IdentifierInput | None, path: str, value: Any, op: str, told: Mapping[str, Any], base: str = CONTEXT
+) -> Request[list[Fact]]:
     body = {"value": value, "op": op, **told}
     # A second time it would count as said twice.
-    return Request("PUT", _path(path), _facts, body, headers=as_headers(user_id), idempotent=False)
+    return Request("PUT", _path(base, path), _facts, body, headers=as_headers(user_id), idempotent=False)
 
 
-def delete(user_id: IdentifierInput, path: str, forget: bool) -> Request[bool]:
+def delete(user_id: IdentifierInput | None, path: str, forget: bool, base: str = CONTEXT) -> Request[bool]:
     params = {"forget": "true"} if forget else {}
     # A second time there is nothing any more, and the first answer would be lost.
-    return Request("DELETE", _path(path), _deleted, params=params, headers=as_headers(user_id), idempotent=False)
+    return Request("DELETE", _path(base, path), _deleted, params=params, headers=as_headers(user_id), idempotent=False)
 
 
 def told(source: str, importance: float, confidence: float, observed_at: datetime | str | None) -> dict[str, Any]:
@@ -54,10 +63,10 @@ def told(source: str, importance: float, confidence: float, observed_at: datetim
     return known | given(observed_at=_time(observed_at))
 
 
-def _path(path: str) -> str:
+def _path(base: str, path: str) -> str:
     if not isinstance(path, str):
         raise InvalidContextError(f"A path is a string such as 'preferences.theme', not {type(path).__name__}.")
-    return f"/v1/context/{segment(path, InvalidContextError)}"
+    return f"{base}/{segment(path, InvalidContextError)}"
 
 
 def _time(at: datetime | str | None) -> str | None:

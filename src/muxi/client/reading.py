@@ -60,7 +60,8 @@ def usage(body: Json) -> Usage:
 
 
 def hit(body: Json) -> Hit:
-    return Hit(memory(body["memory"]), body["score"], body.get("features"), body.get("adds"))
+    shared = (body.get("owner", "user"), body.get("team_id"), body.get("team_name"), body.get("author"))
+    return Hit(memory(body["memory"]), body["score"], body.get("features"), body.get("adds"), *shared)
 
 
 def hits(body: Json) -> list[Hit]:

@@ -57,13 +57,20 @@ class Hit:
         memory: what was found.
         score: the sum of ``adds``.
         features: what speaks for it, by name, if ``explain`` asked for it.
-        adds: what each feature adds to the score.
+        adds: what each feature adds to the score, and, of what is shared, ``owner``.
+        owner: ``user``: their own; ``team``, or ``formation``: shared with them.
+        team_id, team_name: of the team that shares it.
+        author: who shared it with the team, if that is known.
     """
 
     memory: Memory
     score: float
     features: Mapping[str, float] | None = None
     adds: Mapping[str, float] | None = None
+    owner: str = "user"
+    team_id: str | None = None
+    team_name: str | None = None
+    author: str | None = None
 
     @property
     def text(self) -> str:

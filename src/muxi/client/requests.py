@@ -56,7 +56,7 @@ def chat(
     if not isinstance(message, str):
         raise InvalidMessageError(f"A message is text, not {message.__class__.__name__}.")
     body = {"message": message, **given(agent=agent, session_id=session_id, metadata=metadata)}
-    headers = as_headers(user_id) | _named_once() | ({"Accept": "text/event-stream"} if stream else {})
+    headers = as_headers(user_id) | named_once() | ({"Accept": "text/event-stream"} if stream else {})
     return Request("POST", "/v1/chat", reading.reply, body | ({"stream": True} if stream else {}), headers=headers)
 
 
@@ -161,7 +161,7 @@ def add_memory(
         said_at=said_at,
         expires_in=expires_in,
     )
-    headers = as_headers(user_id) | _named_once()
+    headers = as_headers(user_id) | named_once()
     return Request("POST", "/v1/memories", reading.memory, _draft(draft), headers=headers)
 
 
@@ -169,7 +169,7 @@ def add_memories(memories: Iterable[str | MemoryDraft], user_id: IdentifierInput
     if isinstance(memories, str | bytes | Mapping):
         raise InvalidMemoryError("The memories are not a list. Use add_memory for a single one.")
     drafts = [_draft({"text": memory} if isinstance(memory, str) else memory) for memory in memories]
-    headers = as_headers(user_id) | _named_once()
+    headers = as_headers(user_id) | named_once()
     return Request("POST", "/v1/memories", reading.memories, {"memories": drafts}, headers=headers)
 
 
@@ -205,7 +205,7 @@ def ready() -> Request[dict[str, Any]]:
     return Request("GET", "/ready", reading.document)
 
 
-def _named_once() -> dict[str, str]:
+def named_once() -> dict[str, str]:
     """Names the request, so that the server stores it once however often it arrives."""
     return {"Idempotency-Key": str(uuid.uuid4())}
 

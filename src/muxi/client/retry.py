@@ -42,7 +42,7 @@ def pause(request: Request[Any], error: MuxiError, attempt: int) -> float | None
     seconds = error.details.get("retry_after")
     if seconds is None:
         # Half of the pause is left to chance: clients that failed together do not come back together.
-        seconds = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1)
+        seconds = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # nosec B311
     if seconds > MAX_PAUSE:
         return None
     log.info("%s %s failed (%s); again in %.1f s", request.method, request.path, error.code, seconds)

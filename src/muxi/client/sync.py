@@ -32,6 +32,7 @@ from muxi.client.replies import (
 )
 from muxi.client.requests import MemoryDraft
 from muxi.client.streams import ReplyStream
+from muxi.client.teams import Teams
 from muxi.client.tokens import Sessions, Tokens
 from muxi.client.users import Users
 from muxi.client.wire import Wire
@@ -60,6 +61,7 @@ class FormationClient:
         keys, roles: who may do what.
         tokens, sessions: users who come in by themselves, and conversations that are opened and ended.
         credentials: users' secrets for outside services.
+        teams: users who share memories and a context.
         proofs: that an identifier is a user's own: codes, link tokens, ID tokens, signing in.
 
     Raises:
@@ -88,6 +90,7 @@ class FormationClient:
         self.tokens = Tokens(self._wire)
         self.sessions = Sessions(self._wire)
         self.credentials = Credentials(self._wire)
+        self.teams = Teams(self._wire)
 
     def chat(
         self,

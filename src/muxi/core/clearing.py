@@ -1,12 +1,15 @@
-"""What clears away, wired by hand: the sweeper of one formation, and erasing many users."""
+"""What clears away, wired by hand: the sweeper of one formation, erasing many users, forgetting what is at hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from muxi.core.agents.service import Agents
 from muxi.core.clock import Clock
 from muxi.core.identity.anonymous import AnonymousUsers
+from muxi.core.memory.profiles import Profiles
+from muxi.core.memory.service import Memories
 from muxi.core.privacy.retention_store import RetentionStore
 from muxi.core.privacy.scrub import Scrub
 from muxi.core.privacy.service import Privacy
@@ -49,3 +52,22 @@ def open_sweeper(
     ages = Ages(**{kind: timedelta(days=kept) if kept else None for kind, kept in days.items()})
     interval = timedelta(seconds=settings.interval)
     return Sweeper(store, ages, anonymous.expire_anonymous, clock, scrub, on_swept, interval=interval)
+
+
+def deleted_of(memories: Memories) -> Callable[[Sequence[UserId]], None]:
+    """Some of users' memories are gone, and with them the windows that held their words: these are made anew."""
+
+    def deleted(users: Sequence[UserId]) -> None:
+        memories.cache.forget(users)
+        memories.embedder.wake()
+
+    return deleted
+
+
+def forget_in(agents: Agents, memories: Memories, profiles: Profiles) -> Callable[[Sequence[UserId]], None]:
+    def forget(users: Sequence[UserId]) -> None:
+        memories.cache.forget(users)
+        profiles.forget(users)
+        agents.forget(users)
+
+    return forget

@@ -15,8 +15,9 @@ from muxi.core.agents.service import Agents
 from muxi.core.agents.types import Agent
 from muxi.core.audit.service import Audit
 from muxi.core.chat.commands import Commands
+from muxi.core.chat.recall import Weights
 from muxi.core.chat.store import ExchangeStore
-from muxi.core.clearing import erase_later, open_sweeper
+from muxi.core.clearing import deleted_of, erase_later, forget_in, open_sweeper
 from muxi.core.clock import Clock, utc_now
 from muxi.core.credentials.master_keys import MasterKeys
 from muxi.core.credentials.service import Credentials
@@ -50,7 +51,8 @@ from muxi.core.privacy.service import Privacy
 from muxi.core.privacy.sweeping import Sweeper
 from muxi.core.reading_behind import reading_behind
 from muxi.core.sessions.service import Sessions
-from muxi.ids import UserId
+from muxi.core.sharing import open_teams, teams_of, weights
+from muxi.core.teams.service import Teams
 from muxi.settings import (
     CredentialSettings,
     FormationSettings,
@@ -105,6 +107,8 @@ class Formation:
         context: what is known of a user, by path.
         extraction: finds what users say about themselves.
         profiles: what a prompt says about a user.
+        teams: users who share memories and a context.
+        weights: how much what is shared counts in recall.
         keep: what may be kept of a text.
         prompt_tokens: of a whole prompt.
         exchanges: stores whole turns.
@@ -138,6 +142,8 @@ class Formation:
     context: Context
     extraction: Extraction
     profiles: Profiles
+    teams: Teams
+    weights: Weights
     keep: Keep
     prompt_tokens: int
     exchanges: ExchangeStore
@@ -222,7 +228,7 @@ class Formation:
             attractor_users=settings.identity.attractor_users,
         )
         proofs = Proofs(stores.proofs, identities, stores.hash_key, clock)
-        agents = Agents(stores.agents)
+        agents = Agents(stores.agents, teams_of(stores))
         memories = Memories(
             stores.memory,
             embedding,
@@ -236,7 +242,7 @@ class Formation:
         extraction, profiles = reading_behind(
             settings.memory, stores, context, memories, _extraction_model(settings, given, embedding), clock
         )
-        forget = _forget_in(agents, memories, profiles)
+        forget = forget_in(agents, memories, profiles)
         scrub = Scrub(stores.retention)
         privacy = Privacy(stores.privacy, identities, clock, forget, _restored(memories, extraction), scrub)
         anonymous = AnonymousUsers(
@@ -252,7 +258,7 @@ class Formation:
             merges=Merges(stores.merges, identities, clock),
             users=Users(stores.users, stores.merges, identities, clock),
             privacy=privacy,
-            deletion=Deletion(stores.retention, identities, clock, _deleted_of(memories), scrub),
+            deletion=Deletion(stores.retention, identities, clock, deleted_of(memories), scrub),
             sweeper=open_sweeper(
                 settings.memory.retention, stores.retention, anonymous, clock, scrub, memories.embedder.wake
             ),
@@ -271,6 +277,8 @@ class Formation:
             context=context,
             extraction=extraction,
             profiles=profiles,
+            teams=open_teams(stores, memories, keep, clock, forget, scrub),
+            weights=weights(settings.memory.recall),
             keep=keep,
             prompt_tokens=settings.chat.prompt_tokens,
             exchanges=stores.exchanges,
@@ -344,25 +352,6 @@ def _restored(memories: Memories, extraction: Extraction) -> Callable[[], None]:
         extraction.start()
 
     return restored
-
-
-def _deleted_of(memories: Memories) -> Callable[[Sequence[UserId]], None]:
-    """Some of users' memories are gone, and with them the windows that held their words: these are made anew."""
-
-    def deleted(users: Sequence[UserId]) -> None:
-        memories.cache.forget(users)
-        memories.embedder.wake()
-
-    return deleted
-
-
-def _forget_in(agents: Agents, memories: Memories, profiles: Profiles) -> Callable[[Sequence[UserId]], None]:
-    def forget(users: Sequence[UserId]) -> None:
-        memories.cache.forget(users)
-        profiles.forget(users)
-        agents.forget(users)
-
-    return forget
 
 
 def _extraction_model(settings: FormationSettings, given: _Models, embedding: EmbeddingModel) -> ChatModel | None:

@@ -43,12 +43,13 @@ from muxi.core.privacy.reading import Source
 from muxi.core.privacy.types import Deleted, Erased, Restored, UserExport
 from muxi.core.threads import in_thread
 from muxi.core.user_credentials import UserCredentials
+from muxi.core.user_teams import UserTeams
 from muxi.errors import SettingsError
 from muxi.ids import MessageId
 from muxi.settings import FormationSettings, MemobaseSettings
 
 
-class Orchestrator(UserMemory, UserCredentials, Authentication):
+class Orchestrator(UserMemory, UserCredentials, UserTeams, Authentication):
     """Agents that know each user on every channel.
 
     Alone it works as it is: one SQLite file in the user's data directory, local embeddings, and an honest
@@ -162,15 +163,18 @@ class Orchestrator(UserMemory, UserCredentials, Authentication):
         system_message: str = "",
         user_id: IdentifierInput | None = None,
         set_as_default: bool = False,
+        team_id: str | None = None,
     ) -> Agent:
-        """Makes an agent: shared, or with ``user_id`` one user's own and invisible to everybody else.
+        """Makes an agent: shared, or of one user (``user_id``) or one team (``team_id``), and invisible to all others.
 
         Raises:
             AgentExistsError: the name is taken.
             AgentNotFoundError: the name cannot be one.
+            NotFoundError: there is no such team.
         """
         owner = self.formation.identities.resolve(user_id).id if user_id is not None else None
-        agent = Agent(agent_id, model or self.formation.chat_model, system_message, owner)
+        team = self.formation.teams.get(team_id).id if team_id is not None else None
+        agent = Agent(agent_id, model or self.formation.chat_model, system_message, owner, team)
         return self.formation.agents.add(agent, set_as_default=set_as_default)
 
     def get_user_agents(self, user_id: IdentifierInput) -> list[Agent]:

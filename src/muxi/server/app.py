@@ -44,6 +44,7 @@ from muxi.server.routes import (
     proofs,
     roles,
     sessions,
+    teams,
     tokens,
     users,
 )
@@ -66,6 +67,7 @@ OF_A_FORMATION = (
     tokens.router,
     roles.router,
     credentials.router,
+    teams.router,
 )
 _FAILURES: dict[int | str, dict[str, Any]] = {
     "default": {"model": Problem, "description": "A problem document (application/problem+json)."}

@@ -22,7 +22,7 @@ _USERS = ("formation_id", "id", "canonical_id", "created_at")
 _IDENTIFIERS = ("formation_id", "value", "type", "user_id", "shown", "linked_at", "linked_by")
 _AUDIT = ("formation_id", "seq", "at", "actor", "action", "user_id", "details", "hash")
 # Checks of foreign keys are planned once, when tables may be empty: the plan must be good for millions of rows, too.
-_BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true)"
+_BY_INDEX = "SET LOCAL enable_seqscan = off"
 
 
 class SqlBulkStore:
@@ -42,7 +42,7 @@ class SqlBulkStore:
         with self._database.transaction() as conn:
             self._database.lock_values(conn, self._formation_id, list(values))
             if self._database.dialect == "postgres":
-                conn.execute(_BY_INDEX)
+                conn.unscoped(_BY_INDEX)
             lookups = self._lookups or WaitingLookups(at_once=0)
             yield _Writer(self._database, conn, self._formation_id, self._hash_key, lookups, actor, now)
 

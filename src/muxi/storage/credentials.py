@@ -50,19 +50,20 @@ class SqlCredentialStore:
             return [_sealed(Credential(*row[:-3]), *row[-3:]) for row in rows]
 
     def delete(self, user_id: UserId, credential: Credential, actor: str, now: datetime) -> bool:
-        key = {"formation_id": self._formation_id}
+        key = {"formation_id": self._formation_id, "user_id": credential.user_id}
         with self._database.transaction() as conn:
             # Nobody stores one meanwhile: the data key may go.
             self._database.hold_users(conn, self._formation_id, user_id)
             deleted: str | None = self._sql.delete_credential(conn, **key, id=credential.id)
             if deleted is not None:
-                self._sql.delete_data_key(conn, **key, user_id=credential.user_id)
+                self._sql.delete_data_key(conn, **key)
                 self._record(conn, [_change(CREDENTIAL_REMOVED, credential)], actor, now)
         return deleted is not None
 
     def used(self, credential: Credential, actor: str, now: datetime) -> None:
         with self._database.transaction() as conn:
-            used = self._sql.credential_used(conn, formation_id=self._formation_id, id=credential.id, at=now)
+            key = {"formation_id": self._formation_id, "user_id": credential.user_id}
+            used = self._sql.credential_used(conn, **key, id=credential.id, at=now)
             if used is not None:
                 self._record(conn, [_change(CREDENTIAL_READ, credential)], actor, now)
 

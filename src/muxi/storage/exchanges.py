@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from muxi.core.chat.types import Answered, Exchange, Look, Saved
-from muxi.core.memory.store import Version
+from muxi.core.chat.types import Answered, Exchange, Look, Saved, TeamLook
+from muxi.core.memory.store import SHARED, Version
 from muxi.core.memory.synopsis import State
 from muxi.errors import NotFoundError, SessionNotFoundError, StorageConflictError
 from muxi.ids import UserId
@@ -43,9 +44,11 @@ class SqlExchangeStore:
     def look(self, user_id: UserId) -> Look:
         with self._database.connection() as conn:
             rows = list(self._own.look(conn, formation_id=self._formation_id, user_id=user_id))
-        memories: dict[UserId | None, Version] = {row[0]: Version(row[1], row[2]) for row in rows}
-        made_at = rows[0][4] if rows else None
-        return Look(memories, State((sum(row[3] for row in rows), made_at), not any(row[5] for row in rows)))
+        own = [row for row in rows if row[0] is not None and row[6] is None]
+        memories: dict[UserId | None, Version] = {row[0]: Version(row[1], row[2]) for row in own}
+        made_at = own[0][4] if own else None
+        state = State((sum(row[3] for row in own), made_at), not any(row[5] for row in own))
+        return Look(memories, state) if len(rows) == len(own) else _shared(Look(memories, state), rows)
 
     def answered(self, user_id: UserId, request_key: str) -> Answered | None:
         with self._database.connection() as conn:
@@ -63,6 +66,7 @@ class SqlExchangeStore:
             conn,
             formation_id=self._formation_id,
             session_id=exchange.session.id,
+            user_id=exchange.user_id,
             count=len(exchange.messages),
             now=exchange.now,
         )
@@ -119,6 +123,20 @@ class SqlExchangeStore:
                 request_key=exchange.request_key if place == 0 else None,
                 place=waits_at if place == 0 else None,
             )
+
+
+def _shared(look: Look, rows: Sequence[tuple[Any, ...]]) -> Look:
+    """With what the rows say of teams, which have a name, and of the formation, which has no id."""
+    # A user who was merged can be in a team twice.
+    teams = {row[0]: _team(row) for row in rows if row[6] is not None}
+    formation = next((Version(row[1], row[2]) for row in rows if row[0] is None), None)
+    shared: dict[UserId | None, Version] = {SHARED: formation} if formation else {}
+    return replace(look, teams=tuple(teams[team] for team in sorted(teams)), shared=shared)
+
+
+def _team(row: tuple[Any, ...]) -> TeamLook:
+    # Nobody reads teams, so they have no synopsis.
+    return TeamLook(row[0], row[6], {row[0]: Version(row[1], row[2])}, State((row[3],), wanted=False))
 
 
 class PostgresExchangeStore(SqlExchangeStore):

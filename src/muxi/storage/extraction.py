@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from muxi.core.memory.extraction.queue_store import Due, LeaseLostError
-from muxi.core.memory.extraction.work import Batch, Claim, Failure, Heard, Status
+from muxi.core.memory.extraction.work import Batch, Claim, Failure, Heard, Known, Status
 from muxi.errors import UserNotFoundError
 from muxi.ids import ExtractionFailureId, SessionId, UserId
 from muxi.storage import queries
@@ -56,6 +56,10 @@ class SqlExtractionStore:
         count = failure.last_place - failure.first_place + 1
         return self._batch(failure.user_id, failure.first_place - 1, failure.last_place, count)
 
+    def statements(self, user_id: UserId, limit: int) -> list[Known]:
+        with self._database.connection() as conn:
+            return [Known(*row) for row in self._sql.newest_statements(conn, **self._of(user_id), limit=limit)]
+
     @contextmanager
     def finishing(self, claim: Claim) -> Iterator[SqlResults]:
         with self._database.transaction() as conn:
@@ -70,7 +74,7 @@ class SqlExtractionStore:
     def replaying(self, failure: Failure) -> Iterator[SqlResults]:
         with self._database.transaction() as conn:
             canonical = self._held(conn, failure.user_id)
-            if not self._sql.take_failure(conn, formation_id=self._formation_id, id=failure.id):
+            if not self._sql.take_failure(conn, **self._of(failure.user_id), id=failure.id):
                 raise LeaseLostError
             yield SqlResults(self._database, self._facts, conn, self._formation_id, canonical, None, None)
 
@@ -114,7 +118,7 @@ class SqlExtractionStore:
     def failed_again(self, failure: Failure, code: str, message: str, now: datetime) -> None:
         with self._database.transaction() as conn:
             self._sql.failed_again(
-                conn, formation_id=self._formation_id, id=failure.id, code=code, message=message, now=now
+                conn, **self._of(failure.user_id), id=failure.id, code=code, message=message, now=now
             )
 
     def opted_out(self, user_id: UserId) -> datetime | None:

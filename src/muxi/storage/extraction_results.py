@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from muxi.core.memory.extraction.queue_store import LeaseLostError, Remembered
 from muxi.core.memory.extraction.work import Claim, Failure
-from muxi.core.memory.types import Memory
-from muxi.ids import MessageId, UserId
+from muxi.core.memory.types import FOUND, Memory
+from muxi.ids import MemoryId, MessageId, UserId
 from muxi.storage import queries
 from muxi.storage.databases.base import Database
 from muxi.storage.facts import SqlFactStore, SqlFactWriter
@@ -75,6 +75,11 @@ class SqlResults:
         facts, live = self._sql.resting_on(self._conn, **self._own(), pattern=f"%{message_id}%")
         return facts, live
 
+    def stated(self, ids: Collection[MemoryId]) -> list[Remembered]:
+        if not ids:
+            return []
+        return [one for one in _remembered(self._sql.found_memories(self._conn, **self._own())) if one.id in ids]
+
     def memories_of(self, message_id: MessageId) -> list[Remembered]:
         own_words = "mem_" + message_id.removeprefix("msg_")
         said = _remembered(self._sql.memory_of_message(self._conn, **self._own(), id=own_words))
@@ -135,6 +140,14 @@ class SqlResults:
 
 def _remembered(rows: Iterable[tuple[Any, ...]]) -> list[Remembered]:
     return [
-        Remembered(id, user_id, text, times, json.dumps([agent_id, metadata], sort_keys=True))
-        for id, user_id, text, times, agent_id, metadata in rows
+        Remembered(
+            id,
+            user_id,
+            text,
+            times,
+            json.dumps([agent_id, metadata], sort_keys=True),
+            # A user's own metadata may say anything.
+            tuple(metadata.get("evidence", ())) if kind == FOUND else (),
+        )
+        for id, user_id, text, times, agent_id, metadata, kind in rows
     ]

@@ -38,7 +38,7 @@ class SqlImportStore(SqlExchangeStore):
     def add_messages(self, exchanges: Sequence[Exchange], model: str, now: datetime) -> list[Exchange]:
         first = exchanges[0]
         assert first.user_id is not None  # nobody's conversations are not imported
-        key = {"formation_id": self._formation_id, "session_id": first.session.id}
+        key = {"formation_id": self._formation_id, "session_id": first.session.id, "user_id": first.user_id}
         added: list[Exchange] = []
         with self._database.transaction() as conn:
             self._database.keep_user(conn, self._formation_id, first.user_id)

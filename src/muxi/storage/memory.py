@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muxi.core.memory.same_text import text_key
-from muxi.core.memory.store import EmbeddingSpace, Unembedded, Unplaced, Version
+from muxi.core.memory.store import SHARED, EmbeddingSpace, Unembedded, Unplaced, Version
 from muxi.core.memory.traits import Numbers
 from muxi.core.memory.types import Memory
 from muxi.errors import UserNotFoundError
@@ -34,20 +34,22 @@ class SqlMemoryStore:
 
     def versions(self, user_id: UserId | None) -> dict[UserId | None, Version]:
         with self._database.connection() as conn:
-            if user_id is None:
-                rows = self._sql.memory_versions_without_user(conn, formation_id=self._formation_id)
-            else:
-                rows = self._sql.memory_versions(conn, formation_id=self._formation_id, user_id=user_id)
+            if user_id is None or user_id == SHARED:
+                [row] = self._sql.memory_versions_without_user(conn, formation_id=self._formation_id)
+                return {user_id: Version(row[1], row[2])}
+            rows = self._sql.memory_versions(conn, formation_id=self._formation_id, user_id=user_id)
             return {owner: Version(version, floor) for owner, version, floor in rows}
 
     def since(self, owner: UserId | None, version: int) -> list[Memory]:
         key: dict[str, Any] = {"formation_id": self._formation_id, "version": version, "model": self._model}
         query = self._sql.memories_since_without_user if owner is None else self._sql.memories_since
-        if owner is not None:
+        if owner == SHARED:
+            query = self._sql.notes_since_without_user
+        elif owner is not None:
             key["user_id"] = owner
         with self._database.connection() as conn:
             rows = read_binary(self._database, conn, query.sql, key)
-            return [read_memory(row, read_vector(row[16]), read_traits(row[17])) for row in rows]
+            return [read_memory(row, read_vector(row[17]), read_traits(row[18])) for row in rows]
 
     def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:
         owner = memories[0].user_id
@@ -84,7 +86,7 @@ class SqlMemoryStore:
             if owner is None:
                 return False
             move_floor(self._sql, conn, self._formation_id, owner)
-            self._sql.forget_windows_with(conn, **key)
+            self._sql.forget_windows_with(conn, **key, user_id=owner)
             return bool(self._sql.delete_memory(conn, **key, user_id=owner))
 
     def unembedded(self, limit: int) -> list[Unembedded]:
@@ -115,6 +117,7 @@ class SqlMemoryStore:
                         conn,
                         formation_id=self._formation_id,
                         id=memory.id,
+                        user_id=memory.user_id,
                         text=memory.text,
                         embedding=write_vector(vector),
                         model=model,
@@ -130,7 +133,7 @@ class SqlMemoryStore:
         rows = sorted(zip(of, vectors, traits, strict=True), key=lambda row: row[0].user_id or "")
         with self._database.transaction() as conn:
             for memory, vector, read in rows:
-                key = {"formation_id": self._formation_id, "id": memory.id}
+                key = {"formation_id": self._formation_id, "id": memory.id, "user_id": memory.user_id}
                 with suppress(UserNotFoundError):
                     version = move_version(self._sql, conn, self._formation_id, memory.user_id, 1)
                     # The owner's row is ours now: what was deleted or changed since it was read must not come back.
@@ -219,6 +222,7 @@ def memory_row(formation_id: str, memory: Memory, model: str) -> dict[str, Any]:
         "embedding_model": model if memory.vector is not None else None,
         "text_key": text_key(memory.text),
         "expires_at": memory.expires_at,
+        "author_id": memory.author_id,
     }
 
 
@@ -226,7 +230,7 @@ def read_memory(
     row: tuple[Any, ...], window: NDArray[np.float32] | None = None, traits: Numbers | None = None
 ) -> Memory:
     """A memory of a row of the queries that read memories."""
-    return Memory(*(*row[:12], read_vector(row[12]), row[13], row[14] is not None, row[15], window, traits))
+    return Memory(*(*row[:12], read_vector(row[12]), row[13], row[14] is not None, row[15], window, traits, row[16]))
 
 
 def _unplaced(row: tuple[Any, ...]) -> Unplaced:

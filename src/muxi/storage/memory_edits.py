@@ -54,7 +54,7 @@ class SqlEditStore:
         self._sql.keep_revision(conn, **key, now=now)
         if edit.text is not None and edit.text != memory.text:
             self._sql.change_text(conn, **key, text=edit.text, text_key=text_key(edit.text))
-            self._memory.forget_windows_with(conn, formation_id=self._formation_id, id=memory.id)
+            self._memory.forget_windows_with(conn, **key)
         self._sql.change_memory(
             conn,
             **key,

@@ -45,20 +45,19 @@ def migrate(database: Database) -> list[Migration]:
         StorageVersionError: the database has steps that this version of muxi does not know.
     """
     if not any(step.applied_at is None for step in status(database)):
+        database.admit()
         return []
-    with database.transaction() as conn:
-        database.lock_migrations(conn)
+    with database.migrating() as conn:
         conn.execute(_HISTORY)
         missing = [step for step in _steps(_history(conn)) if step.applied_at is None]
         for step in missing:
             _apply(conn, step, database.dialect)
-        database.describe(conn)
     return missing
 
 
 def status(database: Database) -> list[Migration]:
     """Every step this version knows, with the time it was applied to this database."""
-    with database.connection() as conn:
+    with database.owning() as conn:
         return _steps(_history(conn) if _has_history(conn, database.dialect) else {})
 
 
@@ -100,7 +99,7 @@ def _apply(conn: Any, step: Migration, dialect: str) -> None:
             conn.execute(statement)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     # The values are our own file names and a time: no driver's parameter style is needed.
-    conn.execute(f"INSERT INTO migrations VALUES ({step.number}, '{step.name}', '{now}')")
+    conn.execute(f"INSERT INTO migrations VALUES ({step.number}, '{step.name}', '{now}')")  # nosec B608
 
 
 def _statements(script: str) -> Iterator[str]:

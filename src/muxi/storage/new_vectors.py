@@ -56,7 +56,7 @@ class SqlNewVectorStore:
             # Who looked just before may be writing still, and holds what this has to wait for. In a transaction of its
             # own it holds nothing else, so that nobody waits in a circle. SQLite has one writer at a time.
             with self._database.transaction() as conn:
-                conn.execute("LOCK TABLE memories IN SHARE MODE")
+                conn.unscoped("LOCK TABLE memories IN SHARE MODE")
 
     def put_in_place(self, model: str, after: MemoryId, limit: int) -> MemoryId | None:
         key = {"formation_id": self._formation_id, "model": model, "after": after}

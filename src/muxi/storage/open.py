@@ -31,6 +31,7 @@ from muxi.core.memory.synopsis import SynopsisStore
 from muxi.core.privacy.retention_store import RetentionStore
 from muxi.core.privacy.store import PrivacyStore
 from muxi.core.sessions.store import SessionStore
+from muxi.core.teams.store import TeamStore
 from muxi.errors import StorageUnavailableError
 from muxi.storage.agents import SqlAgentStore
 from muxi.storage.api_keys import SqlKeyStore, SqlRoleStore
@@ -58,6 +59,7 @@ from muxi.storage.retention import SqlRetentionStore
 from muxi.storage.segments import SqlSegmentStore
 from muxi.storage.sessions import SqlSessionStore
 from muxi.storage.synopses import SqlSynopsisStore
+from muxi.storage.teams import SqlTeamStore
 from muxi.storage.tokens import SqlTokenStore
 from muxi.storage.users import SqlUserStore
 
@@ -96,6 +98,7 @@ class FormationStores:
     tokens: TokenStore
     credentials: CredentialStore
     repeats: RepeatStore
+    teams: TeamStore
 
 
 class Storage:
@@ -121,12 +124,13 @@ class Storage:
         far = self.dialect == "postgres"
         identity_store = PostgresIdentityStore if far else SqlIdentityStore
         exchange_store = PostgresExchangeStore if far else SqlExchangeStore
+        privacy = SqlPrivacyStore(self._database, formation_id, hash_key)
         stores = FormationStores(
             hash_key=hash_key,
             identity=identity_store(self._database, formation_id, hash_key),
             merges=SqlMergeStore(self._database, formation_id),
             users=SqlUserStore(self._database, formation_id),
-            privacy=SqlPrivacyStore(self._database, formation_id, hash_key),
+            privacy=privacy,
             retention=SqlRetentionStore(self._database, formation_id),
             bulk=SqlBulkStore(self._database, formation_id, hash_key),
             proofs=SqlProofStore(self._database, formation_id, hash_key),
@@ -147,6 +151,7 @@ class Storage:
             tokens=SqlTokenStore(self._database, formation_id),
             credentials=SqlCredentialStore(self._database, formation_id),
             repeats=SqlRepeatStore(self._database, formation_id),
+            teams=SqlTeamStore(self._database, formation_id, privacy),
         )
         return self._beside.stores(self._database, formation_id, stores, model) if self._beside else stores
 

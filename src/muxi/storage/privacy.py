@@ -20,6 +20,7 @@ from muxi.errors import ConflictError, InvalidImportError, StorageConflictError,
 from muxi.ids import UserId
 from muxi.storage import audit, queries
 from muxi.storage.databases.base import Database
+from muxi.storage.memory import move_floor
 from muxi.storage.watch import access_changed, links_changed
 
 #: In an order in which nothing is left that points to what is gone. Merges and users follow.
@@ -42,6 +43,7 @@ ERASED = (
     "data_keys",
     "repeats",
     "claims",
+    "team_members",
     "identifiers",
 )
 BATCH = 500
@@ -57,6 +59,7 @@ class SqlPrivacyStore:
         self._hash_key = hash_key
         self._sql = queries.load(database, "privacy")
         self._audit = queries.load(database, "audit")
+        self._memory = queries.load(database, "memory")
 
     @contextmanager
     def rows(self, user_id: UserId) -> Iterator[Iterator[tuple[str, tuple[Any, ...]]]]:
@@ -74,7 +77,7 @@ class SqlPrivacyStore:
             users = tuple(UserId(one) for one in self._database.hold_users(conn, self.formation_id, user_id))
             if not users:
                 return None
-            counts = self._delete(conn, user_id)
+            counts = self.remove(conn, user_id)
             links_changed(self._database, conn, self.formation_id)
             access_changed(self._database, conn, self.formation_id)
             change = Change(USER_ERASED, user_id, {"users": list(users), "counts": counts})
@@ -82,15 +85,25 @@ class SqlPrivacyStore:
             receipt, _ = self._audit.audit_head(conn, formation_id=self.formation_id)
         return Erased(user_id, users, counts, receipt, now)
 
-    def _delete(self, conn: Any, user_id: UserId) -> dict[str, int]:
+    def remove(self, conn: Any, user_id: UserId) -> dict[str, int]:
+        """Everything of an owner whose rows are held: how many rows there were, by table."""
         key = {"formation_id": self.formation_id, "user_id": user_id}
         self._sql.keep_sessions(conn, **key)
+        self._forget_author(conn, user_id)
         counts = {table: int(self._delete_from(table, conn, **key)) for table in ERASED}
         merges = [row[0] for row in self._sql.merges_concerned(conn, **key)]
         for table in ("merge_members", "merges"):
             counts[table] = sum(self._delete_from(table, conn, **key, merge_id=merge_id) for merge_id in merges)
         counts["users"] = self._delete_from("users", conn, **key)
         return counts
+
+    def _forget_author(self, conn: Any, user_id: UserId) -> None:
+        """What they have shared stays with its teams, without their name."""
+        key = {"formation_id": self.formation_id, "user_id": user_id}
+        for row in list(self._sql.teams_with_words_of(conn, **key)):
+            # Whoever has read the name reads it anew.
+            move_floor(self._memory, conn, self.formation_id, row[0])
+        self._sql.forget_author(conn, **key)
 
     def _delete_from(self, table: str, conn: Any, **key: str) -> int:
         return int(getattr(self._sql, f"erase_{table}")(conn, **key))
@@ -103,7 +116,7 @@ class SqlPrivacyStore:
             with self._database.transaction() as conn:
                 linked: list[Change] = []
                 for table, of_table in groupby(rows, key=lambda row: row[0]):
-                    named = self._named(table, (values for _, values in of_table))
+                    named = self._named(user_id, table, (values for _, values in of_table))
                     for batch in _batches(named):
                         self._write(conn, table, batch)
                         counts[table] += len(batch)
@@ -119,11 +132,13 @@ class SqlPrivacyStore:
             raise InvalidImportError("A row of this export names one that is not in it.") from error
         return counts
 
-    def _named(self, table: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    def _named(self, user_id: UserId, table: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
         names = [column.name for column in TABLES[table]]
         versions: Counter[str] = Counter()
         for values in rows:
-            row = {"formation_id": self.formation_id, **dict(zip(names, values, strict=True))}
+            # Rows of tables without a user are of whom is restored.
+            named = dict(zip(names, values, strict=True))
+            row = {"formation_id": self.formation_id, "user_id": user_id, **named}
             if table == "memories":
                 versions[row["user_id"]] += 1
                 row["version"] = versions[row["user_id"]]

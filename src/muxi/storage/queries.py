@@ -1,4 +1,8 @@
-"""The named queries of `sql/queries`, one file a domain, loaded once for each kind of driver."""
+"""The named queries of `sql/queries`, one file a domain, loaded once for each kind of driver.
+
+A query about a user's own names them as ``:user_id``. One that means everybody of a formation says so in its first line
+of comment: `OF_EVERYBODY`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ from typing import Any
 import aiosql
 
 from muxi.storage.databases.base import Database
+
+#: How the comment of a query begins that is about everybody of a formation.
+OF_EVERYBODY = "Of everybody."
 
 
 def load(database: Database, domain: str) -> Any:
@@ -35,4 +42,10 @@ def _read(adapter: Callable[[], Any], name: str) -> Any:
     file = resources.files("muxi.storage") / "sql" / "queries" / f"{name}.sql"
     if not file.is_file():
         return None
-    return aiosql.from_str(file.read_text(encoding="utf-8"), adapter, mandatory_parameters=False)
+    loaded = aiosql.from_str(file.read_text(encoding="utf-8"), adapter, mandatory_parameters=False)
+    # Only where rows have walls.
+    of_everybody: set[str] | None = getattr(adapter, "of_everybody", None)
+    if of_everybody is not None:
+        found = (getattr(loaded, query) for query in loaded.available_queries)
+        of_everybody.update(query.sql for query in found if (query.__doc__ or "").startswith(OF_EVERYBODY))
+    return loaded

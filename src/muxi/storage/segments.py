@@ -13,7 +13,7 @@ from muxi.storage.databases.base import Database
 from muxi.storage.memory import read_memory
 from muxi.storage.vectors import read_traits, read_vector
 
-_VERSION = 18
+_VERSION = 19
 
 
 class SqlSegmentStore:
@@ -44,7 +44,7 @@ class SqlSegmentStore:
             if len(rows) > limit:
                 # Others may have been written with the last one, so it waits for them.
                 rows = [row for row in rows if row[_VERSION] != rows[-1][_VERSION]]
-        found = [read_memory(row, read_vector(row[16]), read_traits(row[17])) for row in rows]
+        found = [read_memory(row, read_vector(row[17]), read_traits(row[18])) for row in rows]
         return Unpacked(floor, int(rows[-1][_VERSION]) if rows else after, found)
 
     def keep(self, owner: UserId, segment: Segment, floor: int, replaced: Sequence[int] = ()) -> bool:

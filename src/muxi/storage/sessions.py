@@ -87,9 +87,9 @@ class SqlSessionStore:
             row = self._sql.get_session(conn, formation_id=self._formation_id, session_id=session_id)
         return Session(*row) if row else None
 
-    def end(self, session_id: SessionId, now: datetime) -> None:
+    def end(self, session: Session, now: datetime) -> None:
         with self._database.transaction() as conn:
-            self._sql.end_session(conn, formation_id=self._formation_id, session_id=session_id, now=now)
+            self._sql.end_session(conn, **self._of(session), now=now)
 
     def newest(self, user_id: UserId, before: tuple[datetime, SessionId], limit: int) -> list[Session]:
         with self._database.connection() as conn:
@@ -103,16 +103,14 @@ class SqlSessionStore:
             )
             return [Session(*row) for row in rows]
 
-    def messages(self, session_id: SessionId, before_seq: int, limit: int) -> list[Message]:
+    def messages(self, session: Session, before_seq: int, limit: int) -> list[Message]:
         with self._database.connection() as conn:
-            rows = self._sql.messages_of(
-                conn, formation_id=self._formation_id, session_id=session_id, before_seq=before_seq, limit=limit
-            )
+            rows = self._sql.messages_of(conn, **self._of(session), before_seq=before_seq, limit=limit)
             return [Message(*row) for row in rows]
 
-    def buffer(self, session_id: SessionId, limit: int) -> list[tuple[str, str]]:
+    def buffer(self, session: Session, limit: int) -> list[tuple[str, str]]:
         with self._database.connection() as conn:
-            rows = list(self._sql.buffer_of(conn, formation_id=self._formation_id, session_id=session_id, limit=limit))
+            rows = list(self._sql.buffer_of(conn, **self._of(session), limit=limit))
         return rows[::-1]
 
     def windows(self, user_id: UserId | None, size: int) -> list[WindowMessage]:
@@ -131,6 +129,10 @@ class SqlSessionStore:
                 return int(self._sql.clear_buffer_without_user(conn, **key))
             self._database.keep_user(conn, self._formation_id, user_id)
             return int(self._sql.clear_buffer_of(conn, **key, user_id=user_id))
+
+    def _of(self, session: Session) -> dict[str, str | None]:
+        """A session, and beside it whose it is."""
+        return {"formation_id": self._formation_id, "session_id": session.id, "user_id": session.user_id}
 
     def _own(self, conn: Any, user_id: UserId | None, key: str) -> Session | None:
         """Of a user who was merged into another at this moment: all of it is looked for under that one by now."""

@@ -18,6 +18,9 @@ PERMISSIONS: Mapping[str, str] = {
     "context:write": "change what is known of a user",
     "preferences:read": "read a user's choices",
     "preferences:write": "make a user's choices",
+    "teams:read": "see the acting user's teams, and read what they share",
+    "teams:share": "share with the acting user's teams, and let in and put out where the user is a manager",
+    "teams:write": "make and delete teams, and reach any of them without a user",
     "data:export": "export the acting user, if proven",
     "data:delete": "delete what the acting user said, if proven",
     "credentials:read": "list the acting user's credentials, without the secrets, if proven",
@@ -55,6 +58,8 @@ OF_ONE_USER = frozenset(
         "context:write",
         "preferences:read",
         "preferences:write",
+        "teams:read",
+        "teams:share",
         "data:export",
         "data:delete",
         "credentials:read",
@@ -80,7 +85,7 @@ ROLES: Mapping[str, Role] = {
         Role(
             DEVELOPER,
             "an application, for all its users; the client key of the settings has it",
-            OF_ONE_USER | {"identities:write", "tokens:write"},
+            OF_ONE_USER | {"teams:write", "identities:write", "tokens:write"},
         ),
         Role(USER, "one user, for themself; every user's token has it", OF_ONE_USER),
     )

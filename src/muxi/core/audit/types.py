@@ -44,6 +44,12 @@ CREDENTIAL_REPLACED = "credential.replaced"
 CREDENTIAL_READ = "credential.read"
 CREDENTIAL_REMOVED = "credential.removed"
 DATA_KEYS_REWRAPPED = "data_keys.rewrapped"
+TEAM_CREATED = "team.created"
+TEAM_RENAMED = "team.renamed"
+TEAM_DELETED = "team.deleted"
+TEAM_MEMBER_ADDED = "team.member_added"
+TEAM_MEMBER_CHANGED = "team.member_changed"
+TEAM_MEMBER_REMOVED = "team.member_removed"
 
 
 #: Made once: `json.dumps` would make one for each row.

@@ -15,8 +15,9 @@ from muxi.core.agents.service import Agents
 from muxi.core.agents.types import Agent
 from muxi.core.chat import prompt
 from muxi.core.chat.commands import Commands
+from muxi.core.chat.recall import Weights, recall, shared_owners
 from muxi.core.chat.store import ExchangeStore
-from muxi.core.chat.types import Answered, Exchange, LoggedMessage, Piece, Reply, Turn
+from muxi.core.chat.types import Answered, Exchange, LoggedMessage, Look, Piece, Reply, Turn
 from muxi.core.clock import Clock
 from muxi.core.identity.service import Identities
 from muxi.core.identity.types import IdentifierInput
@@ -51,6 +52,8 @@ class Rooms(Protocol):
     buffer: BufferMemory
     extraction: Extraction
     profiles: Profiles
+    #: Of what teams and the formation share.
+    weights: Weights
     #: Of a whole prompt.
     prompt_tokens: int
     #: ``None``: nothing that is said is a command.
@@ -187,7 +190,14 @@ async def _prepare(rooms: Rooms, turn: Turn, vector: NDArray[np.float32]) -> _Pr
     if not rooms.embedded:
         return await in_thread(lambda: _recall(rooms, turn, _enter(rooms, turn), vector))
     place = _enter(rooms, turn)
-    return await step(rooms.memories.cache.is_at_hand(place.user_id), _recall, rooms, turn, place, vector)
+    look = _look(rooms, place)
+    owners = [place.user_id, *(one.id for one in shared_owners(look, rooms.weights))] if look else [place.user_id]
+    at_hand = all(map(rooms.memories.cache.is_at_hand, owners))
+    return await step(at_hand, _recall, rooms, turn, place, vector, look)
+
+
+def _look(rooms: Rooms, place: _Place) -> Look | None:
+    return rooms.exchanges.look(place.user_id) if place.user_id else None
 
 
 def _enter(rooms: Rooms, turn: Turn) -> _Place:
@@ -200,19 +210,16 @@ def _enter(rooms: Rooms, turn: Turn) -> _Place:
     return _Place(user_id, channel, session, agent, buffer)
 
 
-def _recall(rooms: Rooms, turn: Turn, place: _Place, vector: NDArray[np.float32]) -> _Prepared:
+def _recall(
+    rooms: Rooms, turn: Turn, place: _Place, vector: NDArray[np.float32], look: Look | None = None
+) -> _Prepared:
     lines = prompt.recent(place.agent, place.buffer, turn.message, rooms.prompt_tokens)
-    look = rooms.exchanges.look(place.user_id) if place.user_id else None
-    hits = rooms.memories.search(
-        place.user_id,
-        turn.message,
-        vector,
-        limit=RECALLED,
-        shown=Shown(place.session.id, after=place.session.messages - len(lines)),
-        versions=look.memories if look else None,
-    )
+    look = look or _look(rooms, place)
+    shown = Shown(place.session.id, after=place.session.messages - len(lines))
+    hits = recall(rooms, place.user_id, turn.message, vector, look, limit=RECALLED, shown=shown)
     profile = rooms.profiles.of(place.user_id, look.profile if look else None)
-    asked = prompt.build(place.agent, hits, lines, turn.message, profile, rooms.prompt_tokens)
+    teams = [(team.name, rooms.profiles.of(team.id, team.profile)) for team in look.teams] if look else []
+    asked = prompt.build(place.agent, hits, lines, turn.message, profile, rooms.prompt_tokens, teams)
     return _Prepared(turn, place, vector, tuple(hits), asked)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from muxi.core.chat.recall import recall
 from muxi.core.chat.reply import Rooms, said
 from muxi.core.chat.types import Exchange, LoggedMessage
 from muxi.core.identity.types import IdentifierInput
@@ -77,7 +78,8 @@ async def search(
     Args:
         rooms: the formation.
         query: in words.
-        user: whose; without one, what was stored without a user, never anybody's own.
+        user: whose, with what their teams and the formation share, each hit with its owner; without one, what was
+            stored without a user, never anybody's own.
         agent_id: only what was said to this agent.
         long_term: search everything remembered rather than the recent messages of each session.
         where: only what has these values in its metadata; ``conversation_id`` or ``session_id`` name a session.
@@ -123,7 +125,8 @@ def _search(
     keep = _condition(agent_id, places, wanted)
 
     if long_term:
-        return rooms.memories.search(user_id, query, vector, limit=limit, keep=keep, explain=explain)
+        look = rooms.exchanges.look(user_id) if user_id else None
+        return recall(rooms, user_id, query, vector, look, limit=limit, keep=keep, explain=explain)
     role = where.get("role")
     index = MemoryIndex()
     windows = rooms.sessions.windows(user_id, rooms.buffer.searchable)

@@ -108,16 +108,37 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class TeamLook:
+    """How far what a team shares is.
+
+    Attributes:
+        id: the team's, which owns it.
+        name: the team's.
+        memories: as in `Look`.
+        profile: changes whenever its context does.
+    """
+
+    id: UserId
+    name: str
+    memories: Mapping[UserId | None, Version]
+    profile: State
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """How far what is kept of a canonical user is.
 
     Attributes:
         memories: by each user whom it is made of.
         profile: what its synopsis rests on.
+        teams: those that the user is in at this moment.
+        shared: what everybody in the formation shares; empty if nothing was ever stored without a user.
     """
 
     memories: Mapping[UserId | None, Version]
     profile: State
+    teams: tuple[TeamLook, ...] = ()
+    shared: Mapping[UserId | None, Version] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,8 @@ class Spool:
         """The batches, in order, without the groups up to a place."""
         self._file.seek(0)
         while length := self._file.read(_LENGTH):
-            rows = marshal.loads(self._file.read(int.from_bytes(length)))
+            # A file without a name, which only this process has written.
+            rows = marshal.loads(self._file.read(int.from_bytes(length)))  # nosec B302
             batch = [_prepared(*row) for row in rows if row[0] > place]
             if batch:
                 yield batch

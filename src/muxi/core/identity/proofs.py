@@ -21,7 +21,7 @@ TRIES = 5
 MOST_OPEN = 10
 
 # Crockford's alphabet: no letter that is read as a digit or as another letter.
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # pragma: allowlist secret
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 _LOCATOR = 4
 # 30 bits: 5 tries find it once in 200 million requests.

@@ -16,7 +16,7 @@ from muxi.core.memory.packed import Packed
 from muxi.core.memory.packing import Packer
 from muxi.core.memory.recall import MemoryIndex
 from muxi.core.memory.segment_store import SegmentStore
-from muxi.core.memory.store import MemoryStore, Version
+from muxi.core.memory.store import SHARED, MemoryStore, Version
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
 
@@ -148,13 +148,13 @@ class IndexCache:
             entry.read[owner] = now.version
 
     def _new_index(self, user_id: UserId | None) -> MemoryIndex:
-        if self._packing is None or user_id is None:
+        if self._packing is None or user_id is None or user_id == SHARED:
             return MemoryIndex()
         return MemoryIndex(partial(self._packing.store.read, user_id))
 
     def _load(self, owner: UserId | None, entry: _Entry) -> int:
         """Puts what is packed of an owner into an index, and returns up to which version that is; 0: nothing."""
-        if self._packing is None or owner is None:
+        if self._packing is None or owner is None or owner == SHARED:
             return 0
         segments = self._packing.store.segments(owner)
         parts = [part for part in (Packed.read(one.data) for one in segments) if part is not None]
@@ -171,7 +171,9 @@ class IndexCache:
         return segments[-1].upto
 
     def _pack_later(self, owner: UserId | None, loose: int) -> None:
-        if self._packing is not None and owner is not None and self._packing.packer.found(owner, loose):
+        if owner is None or owner == SHARED:
+            return
+        if self._packing is not None and self._packing.packer.found(owner, loose):
             self._packing.wake()
 
     def _account(self, user_id: UserId | None, entry: _Entry) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -141,6 +141,7 @@ class Memories:
         *,
         channel: str = "api",
         request_key: str | None = None,
+        author_id: UserId | None = None,
     ) -> list[Memory]:
         """Remembers texts, all or none. Their vectors follow; by words they are found at once.
 
@@ -149,6 +150,7 @@ class Memories:
             drafts: 1 to 1,000.
             channel: where they came from.
             request_key: a second call with the same key returns what the first one stored.
+            author_id: who shares them, if ``user_id`` is a team's.
 
         Raises:
             InvalidMemoryError: an empty text, an importance out of range, metadata that is not JSON.
@@ -157,7 +159,7 @@ class Memories:
         if not 1 <= len(drafts) <= MAX_BATCH:
             raise InvalidMemoryError(f"{len(drafts)} memories were given; 1 to {MAX_BATCH} can be stored at once.")
         now = self._clock()
-        made = [self._made(user_id, draft, channel, now) for draft in drafts]
+        made = [replace(self._made(user_id, draft, channel, now), author_id=author_id) for draft in drafts]
         stored = self._store.add(made, request_key, self.embedder.model.name)
         self.embedder.wake()
         return stored

@@ -14,6 +14,10 @@ from muxi.core.memory.traits import Numbers
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
 
+#: The owner of what is shared with everybody in the formation: the notes among what is stored without a user. What was
+#: said without naming one is not.
+SHARED = UserId("formation")
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -64,10 +68,10 @@ class MemoryStore(Protocol):
     """Memories and their vectors. ``user_id=None`` means the formation's own, never everybody's."""
 
     def versions(self, user_id: UserId | None) -> Mapping[UserId | None, Version]:
-        """Of each user that a canonical user is made of (more than one after a merge)."""
+        """Of each user that a canonical user is made of (more than one after a merge); or of `SHARED`."""
 
     def since(self, owner: UserId | None, version: int) -> list[Memory]:
-        """What was written for exactly this owner after a version, vectors and traits included."""
+        """What was written for exactly this owner after a version, vectors and traits included. It may be `SHARED`."""
 
     def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:
         """Stores memories of one owner, all or none, and returns them with their ``seq``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,7 @@ class Memory:
         window: the embedding of its window: the memory and up to `WINDOW` - 1 before it in its session as one text;
             ``None`` until it is embedded, and in a hit.
         traits: what `muxi.core.memory.traits.traits_of` says of it; ``None`` until that is stored, and in a hit.
+        author_id: who shared it with a team; ``None``: it is nobody's but its owner's, or the author was erased.
     """
 
     id: MemoryId
@@ -68,6 +69,7 @@ class Memory:
     expires_at: datetime | None = None
     window: NDArray[np.float32] | None = None
     traits: NDArray[np.int32] | None = None
+    author_id: UserId | None = None
 
     def has_expired(self, now: datetime) -> bool:
         """Whether it is not recalled any more, though it may not be swept away yet."""
@@ -82,6 +84,23 @@ def bare(memory: Memory) -> Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a found memory is, as whoever searched sees it.
+
+    Attributes:
+        kind: ``user``: their own; ``team``: of a team that they are in; ``formation``: shared with everybody.
+        team_id, team_name: of the team; ``None`` and empty if it is none.
+    """
+
+    kind: Literal["user", "team", "formation"] = "user"
+    team_id: UserId | None = None
+    team_name: str = ""
+
+
+OWN, OF_FORMATION = Owner(), Owner("formation")
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A found memory.
 
@@ -89,11 +108,13 @@ class Hit:
         memory: what was found.
         score: a higher one is a better match; scores compare within one search only.
         features: what speaks for it, by the names of `muxi.core.memory.features`; ``None`` if nobody asked.
+        owner: whose it is.
     """
 
     memory: Memory
     score: float
     features: Mapping[str, float] | None = None
+    owner: Owner = OWN
 
     @property
     def text(self) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muxi.core.memory.features import NAMES
+from muxi.core.memory.types import Hit
 
 #: By `fit_ranker.py` on LoCoMo 26, 30, 41, 42, 43 (Maharana et al., ACL 2024), embeddings all-MiniLM-L6-v2 int8.
 FITTED: Mapping[str, float] = {
@@ -40,6 +41,16 @@ WEIGHTS: Mapping[str, float] = {**FITTED, "recency": 0.25, "importance": 1.0}
 def adds(features: Mapping[str, float]) -> dict[str, float]:
     """What each feature of a candidate adds to its score."""
     return {name: weight * features[name] for name, weight in WEIGHTS.items() if name in features}
+
+
+def adds_of(hit: Hit) -> dict[str, float] | None:
+    """What makes up a hit's score: its features and, where it is shared, ``owner``; ``None`` if nobody asked."""
+    if hit.features is None:
+        return None
+    made = adds(hit.features)
+    if hit.owner.kind != "user":
+        made["owner"] = round(hit.score - sum(made.values()), 6)
+    return made
 
 
 _IN_ORDER = np.array([WEIGHTS[name] for name in NAMES])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 Role = Literal["user", "assistant", "system"]
+SharedBy = Literal["", "team", "everybody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,20 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A remembered text, as a model sees it: what was said, where and when."""
+    """A remembered text, as a model sees it: what was said, where and when.
+
+    Attributes:
+        text, channel, said_at: what, where and when.
+        shared_by: empty if it is the user's own; ``team`` if one of their teams shares it, ``everybody`` if the
+            whole formation does.
+        team: the team's name.
+    """
 
     text: str
     channel: str
     said_at: datetime
+    shared_by: SharedBy = ""
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,14 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class TeamContext:
+    """What a team that the user is in has in its context: its name, and single facts."""
+
+    name: str
+    known: tuple[Known, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """Everything a chat model is given for one turn.
 
@@ -57,6 +75,7 @@ class Prompt:
         message: the message to answer.
         synopsis: what is known of the user, in a few sentences. Data, as `recalled` is.
         known: the same in particular, the most important first.
+        teams: what the user's teams share. Data, as `recalled` is.
         answer_schema: a JSON Schema that the answer has to fit; models that cannot be held to one go by the text.
     """
 
@@ -66,6 +85,7 @@ class Prompt:
     message: str
     synopsis: str = ""
     known: tuple[Known, ...] = ()
+    teams: tuple[TeamContext, ...] = ()
     answer_schema: Mapping[str, Any] | None = None
 
 

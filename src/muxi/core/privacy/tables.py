@@ -303,6 +303,12 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("expires_at", time, optional=True),
     ),
     "claims": (Column("fingerprint", text), _USER, Column("claimed_at", time)),
+    "team_members": (
+        Column("team_id", id_of("team")),
+        _USER,
+        Column("role", text),
+        Column("joined_at", time),
+    ),
     "audit": (
         Column("seq", number),
         Column("at", time),
@@ -323,15 +329,16 @@ NOT_EXPORTED = {
 }
 #: Columns that no export holds: made anew, or of the formation.
 MADE_ANEW = {
-    "users": {"memory_version", "memory_floor", "fact_version"},
+    "users": {"memory_version", "memory_floor", "fact_version", "kind"},
     "identifiers": {"key"},
-    "memories": {"version", "embedding", "embedding_model", "text_key", "window_embedding", "traits"},
+    "memories": {"version", "embedding", "embedding_model", "text_key", "window_embedding", "traits", "author_id"},
     "extractions": {"leased_by", "leased_until", "tries", "error", "next_try_at", "spent_on", "spent"},
     "audit": {"hash"},
 }
 #: Tables with rows of users that an erasure leaves, and why.
 KEPT = {"audit": "it holds no personal data: identifiers are in it as keyed hashes only, and its rows are chained"}
-#: Read by people, and never restored: the rows of an audit are chained where they were written.
-READ_ONLY = frozenset({"audit"})
+#: Read by people, and never restored: the rows of an audit are chained where they were written, and who comes back is
+#: let into a team by whoever manages it.
+READ_ONLY = frozenset({"team_members", "audit"})
 #: Tables whose rows mean nothing without the formation's own key.
 UNDER_KEY = frozenset({"claims", "data_keys", "credentials"})

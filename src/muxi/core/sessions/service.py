@@ -100,7 +100,7 @@ class Sessions:
         else:
             known = self._store.get(SessionId(session_id)) if is_id(session_id, "ses") else None
             found = known or _none(session_id)
-        self._store.end(found.id, self._clock())
+        self._store.end(found, self._clock())
         return self._store.get(found.id) or _none(session_id)
 
     def enter(
@@ -185,12 +185,12 @@ class Sessions:
         before = read_cursor(cursor, 1)[0] if cursor else 2**62
         if not isinstance(before, int) or isinstance(before, bool) or not 0 <= before <= 2**62:
             raise InvalidCursorError(f"{cursor!r} is not a cursor of this list.")
-        rows = self._store.messages(session.id, before, checked_limit(limit) + 1)
+        rows = self._store.messages(session, before, checked_limit(limit) + 1)
         return page(rows, limit, lambda last: [last.seq])
 
     def buffer(self, session: Session, size: int) -> list[tuple[str, str]]:
         """The newest ``size`` messages of a session that were not cleared, as (role, text), oldest first."""
-        return self._store.buffer(session.id, size) if session.messages else []
+        return self._store.buffer(session, size) if session.messages else []
 
     def windows(self, user_id: UserId | None, size: int) -> list[WindowMessage]:
         """The searchable window, ``size`` messages, of each of an owner's sessions."""

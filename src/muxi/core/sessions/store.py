@@ -36,16 +36,16 @@ class SessionStore(Protocol):
     def get(self, session_id: SessionId) -> Session | None:
         """A session, whoever's it is."""
 
-    def end(self, session_id: SessionId, now: datetime) -> None:
+    def end(self, session: Session, now: datetime) -> None:
         """Ends a session, unless it has ended. Its key finds no session any more."""
 
     def newest(self, user_id: UserId, before: tuple[datetime, SessionId], limit: int) -> list[Session]:
         """A user's sessions before a (last_at, id), newest first."""
 
-    def messages(self, session_id: SessionId, before_seq: int, limit: int) -> list[Message]:
+    def messages(self, session: Session, before_seq: int, limit: int) -> list[Message]:
         """A session's messages below a seq, newest first. The caller has made sure that it may be read."""
 
-    def buffer(self, session_id: SessionId, limit: int) -> list[tuple[str, str]]:
+    def buffer(self, session: Session, limit: int) -> list[tuple[str, str]]:
         """The newest messages of a session that were not cleared, as (role, text), oldest first."""
 
     def windows(self, user_id: UserId | None, size: int) -> list[WindowMessage]:

@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag
 
 from muxi.core.memory.service import Draft
 from muxi.core.memory.types import Hit, Memory
-from muxi.core.memory.weights import adds
+from muxi.core.memory.weights import adds_of
 from muxi.server.schemas.base import Metadata, Moment, Name, Request, Response
 from muxi.server.schemas.identifiers import IdentifierIn
 
@@ -130,6 +130,10 @@ class HitOut(Response):
     score: float
     features: dict[str, float] | None = Field(description="What speaks for it, by name; null unless asked for.")
     adds: dict[str, float] | None = Field(description="What each feature adds to the score; null unless asked for.")
+    owner: Literal["user", "team", "formation"] = Field(description="Who shares it with the user, or their own.")
+    team_id: str | None = Field(description="The team that shares it.")
+    team_name: str | None
+    author: str | None = Field(description="Who shared it with the team: usr_...")
 
     @classmethod
     def of(cls, hit: Hit) -> HitOut:
@@ -138,7 +142,11 @@ class HitOut(Response):
             memory=MemoryOut.of(hit.memory),
             score=hit.score,
             features=None if told is None else dict(told),
-            adds=None if told is None else adds(told),
+            adds=adds_of(hit),
+            owner=hit.owner.kind,
+            team_id=hit.owner.team_id,
+            team_name=hit.owner.team_name or None,
+            author=hit.memory.author_id,
         )
 
 

@@ -39,11 +39,17 @@ class Database(Protocol):
     def writing_much(self) -> AbstractContextManager[None]:
         """Many transactions of this thread are quicker in this context, for more memory."""
 
-    def lock_migrations(self, conn: Any) -> None:
-        """Only one process migrates at a time, until the transaction ends."""
+    def owning(self) -> AbstractContextManager[Any]:
+        """A connection as whoever owns the tables; each statement is its own transaction."""
 
-    def describe(self, conn: Any) -> None:
-        """Tells the planner what to expect in tables that have just been made or changed."""
+    def migrating(self) -> AbstractContextManager[Any]:
+        """A transaction as whoever owns the tables, who makes and changes them: one process does at a time.
+
+        At its end the planner is told what to expect in them, and the application is let in.
+        """
+
+    def admit(self) -> None:
+        """Lets the application use tables that were made long ago."""
 
     def lock_values(self, conn: Any, formation_id: str, values: list[str]) -> None:
         """Only one writer decides about these identifier values at a time, until the transaction ends."""

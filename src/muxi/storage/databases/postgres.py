@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from itertools import islice
 from typing import Any
 
 import psycopg
-from aiosql.adapters.pyformat import PyFormatAdapter
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import JsonbDumper
@@ -25,12 +25,15 @@ from muxi.errors import (
     StorageUnavailableError,
     UserNotFoundError,
 )
+from muxi.storage.databases import postgres_roles
 from muxi.storage.databases.postgres_listener import CHANNEL, Listener
+from muxi.storage.databases.postgres_scope import ScopedAdapter, ScopedConnection
 
 POOL_TIMEOUT_S = 10.0
 RECONNECT_S = 2.0
 CONNECT_TIMEOUT_S = 5
 STREAMED_ROWS = 1000
+INSERTED_ROWS = 5000
 # Any number will do as long as every process takes the same one.
 MIGRATION_LOCK = 0x6D757869
 # Whoever may change the tables may tell the planner of them. A database holds few formations, most of them one, and
@@ -51,29 +54,42 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class PostgresDatabase:
-    """A pool of connections to one Postgres database."""
+    """A pool of connections to one Postgres database.
+
+    Args:
+        url: as whom the application works. Where that login could pass the walls between users, its connections take
+            the role `muxi.storage.databases.postgres_roles.APPLICATION` at once.
+        pool_size: how many connections are kept at most.
+        owner_url: as whom tables are made, changed and cleared up; as ``url`` if not told.
+    """
 
     dialect = "postgres"
-    adapter = PyFormatAdapter
+    adapter = ScopedAdapter
 
-    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+    def __init__(self, url: str, *, pool_size: int = 20, owner_url: str | None = None) -> None:
         self._url = url
+        self._owner_url = owner_url or url
         self.shown = _shown(url)
-        self._pool = ConnectionPool(
+        _shown(self._owner_url)  # refuses what is no connection string
+        self._types: dict[str, dict[str, str]] = {}
+        self._pool: ConnectionPool[ScopedConnection] = ConnectionPool(
             url,
+            connection_class=ScopedConnection,
             min_size=1,
             max_size=pool_size,
             timeout=POOL_TIMEOUT_S,
             # Given up soon, since who comes next tries again at once; who tried for long would wait longer each time.
             reconnect_timeout=RECONNECT_S,
             kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S},
-            configure=_configure,
+            configure=self._configure,
             open=False,
         )
         self._listener = Listener(url, CONNECT_TIMEOUT_S)
         with self._translated():
             # One plain connection first: the pool would hide why it cannot connect.
-            psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S).close()
+            with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True) as conn:
+                self._role = postgres_roles.walled_role(conn)
+                self._acts_as = self._role or conn.info.user
             self._pool.open()
 
     @contextmanager
@@ -88,30 +104,69 @@ class PostgresDatabase:
         with self._translated(), self._pool.connection() as conn, _pipeline(conn, together), conn.transaction():
             yield conn
 
-    def insert_many(self, conn: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """By COPY."""
-        with conn.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+    @contextmanager
+    def owning(self) -> Iterator[Connection]:
+        """A connection of its own, as whoever owns the tables; each statement is its own transaction."""
+        with self._translated():
+            with psycopg.connect(self._owner_url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True) as conn:
+                _set_up(conn)
+                yield conn
 
-    def text_list(self, values: Iterable[str]) -> str:
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A transaction in which tables are made and changed; nobody else does so meanwhile.
+
+        The planner is told what to expect in them: that a formation is as good as the whole table. It counts for
+        itself, but not before tables are large, and connections keep the plans they have made. Before version 18 it
+        cannot be told.
+        """
+        with self.owning() as conn, conn.transaction():
+            conn.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            with postgres_roles.without_walls(conn):
+                yield conn
+            if conn.info.server_version >= _TAKES_STATISTICS:
+                conn.execute(_STATISTICS)
+            postgres_roles.grant(conn, self._acts_as)
+
+    def admit(self) -> None:
+        """Lets the application use tables that somebody else has made."""
+        with self.connection() as conn:
+            may = postgres_roles.may_use(conn)
+        if not may:
+            with self.owning() as owner:
+                postgres_roles.grant(owner, self._acts_as)
+
+    def insert_many(self, conn: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """An array a column, in one statement: COPY does not go through the walls."""
+        read = iter(rows)
+        while batch := list(islice(read, INSERTED_ROWS)):
+            types = self._types_of(conn, table, batch[0][0])
+            arrays = {name: self.text_list(cells) for name, cells in zip(columns, zip(*batch, strict=True), strict=True)}
+            listed = ", ".join(f"CAST(%(all_{name})s AS {types[name]}[])" for name in columns)
+            conn.execute(
+                # Names of ours; every value is a parameter.
+                f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({listed})",  # nosec B608
+                {"formation_id": batch[0][0], **{f"all_{name}": cells for name, cells in arrays.items()}},
+            )
+
+    def _types_of(self, conn: Connection, table: str, formation_id: str) -> dict[str, str]:
+        if table not in self._types:
+            self._types[table] = dict(
+                conn.execute(
+                    "SELECT attname, format_type(atttypid, NULL) FROM pg_catalog.pg_attribute"
+                    " WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped",
+                    {"formation_id": formation_id, "table": table},
+                ).fetchall()
+            )
+        return self._types[table]
+
+    def text_list(self, values: Iterable[str | int | None]) -> str:
         """An array's text: the driver would take ten times as long for it."""
-        quoted = ['"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]
-        return "{" + ",".join(quoted) + "}"
+        return "{" + ",".join(map(_quoted, values)) + "}"
 
     def writing_much(self) -> AbstractContextManager[None]:
         """It needs nothing: the server's memory is the server's own matter."""
         return nullcontext()
-
-    def lock_migrations(self, conn: Connection) -> None:
-        """Held to the end of the transaction: other processes wait, then find nothing left to do."""
-        conn.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-
-    def describe(self, conn: Connection) -> None:
-        """That a formation is as good as the whole table. It counts for itself, but not before tables are large, and
-        connections keep the plans they have made. Before version 18 it cannot be told."""
-        if conn.info.server_version >= _TAKES_STATISTICS:
-            conn.execute(_STATISTICS)
 
     def lock_values(self, conn: Connection, formation_id: str, values: list[str]) -> None:
         """Makes whoever wants to link one of these values wait for the end of this transaction.
@@ -119,15 +174,16 @@ class PostgresDatabase:
         One order for all, so that two callers cannot wait for each other.
         """
         conn.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(v, hashtextextended(%s, 0))) FROM unnest(%s::text[]) v",
-            (formation_id, self.text_list(sorted(set(values)))),
+            "SELECT pg_advisory_xact_lock(hashtextextended(v, hashtextextended(%(formation_id)s, 0)))"
+            " FROM unnest(%(values)s::text[]) v",
+            {"formation_id": formation_id, "values": self.text_list(sorted(set(values)))},
         )
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A connection on which all reads see one moment, as long as the context lasts."""
         with self._translated(), self._pool.connection() as conn, conn.transaction():
-            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            conn.unscoped("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield conn
 
     def stream(self, conn: Connection, query: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
@@ -140,7 +196,8 @@ class PostgresDatabase:
     def keep_user(self, conn: Connection, formation_id: str, user_id: str) -> None:
         """Waits for who erases the user; who wants to erase it waits for the end of this transaction."""
         kept = conn.execute(
-            "SELECT 1 FROM users WHERE formation_id = %s AND id = %s FOR KEY SHARE", (formation_id, user_id)
+            "SELECT 1 FROM users WHERE formation_id = %(formation_id)s AND id = %(user_id)s FOR KEY SHARE",
+            {"formation_id": formation_id, "user_id": user_id},
         )
         if kept.fetchone() is None:
             raise UserNotFoundError("This user was erased at this moment. Nothing was stored.")
@@ -150,21 +207,24 @@ class PostgresDatabase:
 
         The canonical user first: while it is held, nobody is merged into it or split from it.
         """
+        key = {"formation_id": formation_id, "user_id": canonical_id}
         held = conn.execute(
-            "SELECT id FROM users WHERE formation_id = %s AND id = %s AND canonical_id = id FOR UPDATE",
-            (formation_id, canonical_id),
+            "SELECT id FROM users WHERE formation_id = %(formation_id)s AND id = %(user_id)s AND canonical_id = id"
+            " FOR UPDATE",
+            key,
         )
         if held.fetchone() is None:
             return []
         group = conn.execute(
-            "SELECT id FROM users WHERE formation_id = %s AND canonical_id = %s ORDER BY id FOR UPDATE",
-            (formation_id, canonical_id),
+            "SELECT id FROM users WHERE formation_id = %(formation_id)s AND canonical_id = %(user_id)s"
+            " ORDER BY id FOR UPDATE",
+            key,
         )
         return [row[0] for row in group]
 
     def announce(self, conn: Connection, formation_id: str) -> None:
         """A notice, which Postgres sends when the transaction commits."""
-        conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, formation_id))
+        conn.execute(f"SELECT pg_notify('{CHANNEL}', %(formation_id)s)", {"formation_id": formation_id})
 
     def subscribe(self, formation_id: str, call: Callable[[], None]) -> None:
         """As `Listener.subscribe`."""
@@ -183,7 +243,7 @@ class PostgresDatabase:
         """By VACUUM: nobody can read dead rows after it, and nobody waits for it. Their bytes can stay in the gaps of
         pages until these are used again, unless the tables are written anew."""
         how = "FULL" if rewrite else "INDEX_CLEANUP ON, SKIP_LOCKED"
-        with self._translated(), self._pool.connection() as conn:
+        with self.owning() as conn:
             conn.execute(f"VACUUM ({how}) {', '.join(tables)}")
             if rewrite:
                 # Only then the files say so; who may not ask for it waits for the server's own.
@@ -193,8 +253,8 @@ class PostgresDatabase:
 
     def ping(self) -> None:
         """Raises `StorageUnavailableError` if the server does not answer."""
-        with self.connection() as conn:
-            conn.execute("SELECT 1")
+        with self._translated(), self._pool.connection() as conn:
+            conn.unscoped("SELECT 1")
 
     def close(self) -> None:
         self._listener.close()
@@ -207,6 +267,11 @@ class PostgresDatabase:
         except psycopg.Error:
             return False
         return True
+
+    def _configure(self, conn: ScopedConnection) -> None:
+        _set_up(conn)
+        if self._role is not None:
+            conn.execute(f"SET ROLE {self._role}")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -222,11 +287,19 @@ class PostgresDatabase:
             raise lost from error
 
 
+def _quoted(value: str | int | None) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):
+        return str(value)
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _pipeline(conn: Connection, together: bool) -> AbstractContextManager[object]:
     return conn.pipeline() if together else nullcontext()
 
 
-def _configure(conn: Connection) -> None:
+def _set_up(conn: Connection) -> None:
     conn.adapters.register_dumper(dict, JsonbDumper)
     conn.execute("SET TIME ZONE 'UTC'")
     # A statement's plan is kept from its first uses, when tables may be new and without statistics: Postgres then
@@ -241,6 +314,7 @@ def _shown(url: str) -> str:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         raise SettingsError(
+            # pragma: allowlist nextline secret
             "connection_string is not a Postgres connection string. Use postgresql://user:password@host:5432/database."
         ) from error
     return f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"

@@ -138,7 +138,8 @@ class SqliteDatabase:
     ) -> None:
         """Through one prepared statement, its parameters by place: by name, half of the time would go into names."""
         marks = ", ".join("?" * len(columns))
-        conn.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+        # Names of ours; every value is a parameter.
+        conn.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # nosec B608
 
     def text_list(self, values: Iterable[str]) -> str:
         """For ``json_each``."""
@@ -157,12 +158,19 @@ class SqliteDatabase:
                 if not self._closed:
                     _set(conn, before)
 
-    def lock_migrations(self, conn: Any) -> None:
-        """The write transaction is the lock."""
+    def owning(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A file's tables are whosever may write to it."""
+        return self._reading
 
-    def describe(self, conn: Any) -> None:
-        """Without, it reads whole formations."""
-        sqlite_statistics.describe(conn)
+    @contextmanager
+    def migrating(self) -> Iterator[sqlite3.Connection]:
+        """The write transaction is the lock. Without statistics SQLite reads whole formations."""
+        with self.transaction() as conn:
+            yield conn
+            sqlite_statistics.describe(conn)
+
+    def admit(self) -> None:
+        """There is nobody else to let in."""
 
     def lock_values(self, conn: Any, formation_id: str, values: list[str]) -> None:
         """The write transaction is the lock."""

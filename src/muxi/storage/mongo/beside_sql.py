@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from muxi.core.chat.store import ExchangeStore
 from muxi.core.chat.types import Answered, Exchange, Look, Saved
 from muxi.core.memory.edit_store import Edit, EditStore, Revision
-from muxi.core.memory.store import EmbeddingSpace, MemoryStore, Unembedded, Unplaced, Version
+from muxi.core.memory.store import SHARED, EmbeddingSpace, MemoryStore, Unembedded, Unplaced, Version
 from muxi.core.memory.synopsis import SynopsisStore
 from muxi.core.memory.traits import Numbers
 from muxi.core.memory.types import Memory
@@ -44,6 +45,9 @@ class MemoriesOfBoth:
         self._there = there
 
     def versions(self, user_id: UserId | None) -> dict[UserId | None, Version]:
+        if user_id == SHARED:
+            noted = self._there.versions_of([None])[None]
+            return {**self._here.versions(SHARED), UserId(f"{_THERE}{SHARED}"): noted}
         both = dict(self._here.versions(user_id))
         there = self._there.versions_of(list(both))
         return both | {UserId(f"{_THERE}{owner or ''}"): version for owner, version in there.items()}
@@ -51,7 +55,9 @@ class MemoriesOfBoth:
     def since(self, owner: UserId | None, version: int) -> list[Memory]:
         if owner is None or not owner.startswith(_THERE):
             return self._here.since(owner, version)
-        return self._there.since(UserId(owner.removeprefix(_THERE)) or None, version)
+        name = UserId(owner.removeprefix(_THERE))
+        # All that is there was stored on purpose.
+        return self._there.since(None if name in ("", SHARED) else name, version)
 
     def add(self, memories: Sequence[Memory], request_key: str | None, model: str) -> list[Memory]:
         return self._there.add(memories, request_key, model)
@@ -146,7 +152,17 @@ class ExchangesBesideMongo:
         self._synopses = synopses
 
     def look(self, user_id: UserId) -> Look:
-        return Look(self._memory.versions(user_id), self._synopses.state(user_id))
+        teams = tuple(
+            replace(
+                one,
+                memories=self._memory.versions(one.id),
+                profile=replace(self._synopses.state(one.id), wanted=False),
+            )
+            for one in self._here.look(user_id).teams
+        )
+        shared = self._memory.versions(SHARED)
+        written = any(one.version for one in shared.values())
+        return Look(self._memory.versions(user_id), self._synopses.state(user_id), teams, shared if written else {})
 
     def save(self, exchange: Exchange, model: str) -> Saved | Answered:
         return self._here.save(exchange, model)

@@ -96,6 +96,8 @@ def memory_document(formation_id: str, memory: Memory, version: int, model: str,
         made["request_key"] = request_key
     if memory.expires_at is not None:
         made["expires_at"] = micros(memory.expires_at)
+    if memory.author_id is not None:
+        made["author_id"] = memory.author_id
     return made
 
 
@@ -120,6 +122,7 @@ def read_memory(stored: Document) -> Memory:
         expires_at=_maybe(stored.get("expires_at")),
         window=read_vector(stored.get("window")),
         traits=read_traits(traits),
+        author_id=stored.get("author_id"),
     )
 
 

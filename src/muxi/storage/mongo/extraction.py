@@ -7,7 +7,7 @@ again, and no fact is written twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +16,7 @@ from muxi.core.memory.extraction.queue_store import Remembered
 from muxi.core.memory.extraction.work import Batch, Claim, Failure
 from muxi.core.memory.facts import Plan
 from muxi.core.memory.types import Memory
-from muxi.ids import FactId, MessageId, UserId
+from muxi.ids import FactId, MemoryId, MessageId, UserId
 from muxi.storage.databases.base import Database
 from muxi.storage.extraction import SqlExtractionStore
 from muxi.storage.extraction_results import SqlResults
@@ -111,6 +111,9 @@ class ResultsToMongo:
         for plan in self._writer.plans if self._writer else []:
             _as_planned(resting, plan, message_id)
         return len(resting), sum(resting.values())
+
+    def stated(self, ids: Collection[MemoryId]) -> list[Remembered]:
+        return self._results.stated(ids)
 
     def memories_of(self, message_id: MessageId) -> list[Remembered]:
         return self._results.memories_of(message_id)

@@ -38,6 +38,7 @@ class Forgetting:
     def erase(self, users: Sequence[UserId], now: datetime) -> Counts:
         """Everything of users, for good: whoever writes for them from now on fails."""
         self._owners.close_for_good(users, now)
+        self._forget_author(users)
         return self._delete(self._of(users), self._of(users))
 
     def reopen(self, users: Sequence[UserId]) -> None:
@@ -123,6 +124,17 @@ class Forgetting:
             for first in range(0, len(documents), BATCH):
                 part = documents[first : first + BATCH]
                 self._facts.bulk_write([ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in part])
+
+    def _forget_author(self, users: Sequence[UserId]) -> None:
+        """What users have shared stays with its teams, without their name."""
+        theirs = {"formation_id": self._formation_id, "author_id": {"$in": list(users)}}
+        with translated():
+            teams = sorted(self._memories.distinct("user_id", theirs))
+        for team in teams:
+            with suppress(UserNotFoundError), self._owners.holding(team, LONG_LEASE_S) as held:
+                with translated():
+                    self._memories.update_many({**theirs, "user_id": team}, {"$unset": {"author_id": ""}})
+                self._owners.commit_memories(held, 1, purged=True)
 
     def _look_after(self, now: datetime) -> None:
         if erased := self._owners.erased_since(now - LOOKED_AFTER):

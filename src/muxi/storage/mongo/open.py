@@ -19,6 +19,7 @@ from muxi.storage.mongo.owners import Owners
 from muxi.storage.mongo.privacy import PrivacyOfBoth, RetentionOfBoth
 from muxi.storage.mongo.synopses import SynopsesOfMongo
 from muxi.storage.open import FormationStores
+from muxi.storage.teams import SqlTeamStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class MongoBeside:
         synopses = SynopsesOfMongo(sql, formation_id, there.facts)
         both = MemoriesOfBoth(stores.memory, there.memory)
         ends = Forgetting(self.database, formation_id, there.owners)
+        privacy = PrivacyOfBoth(sql, formation_id, stores.hash_key, ends, members)
         return replace(
             stores,
             memory=both,
@@ -112,6 +114,7 @@ class MongoBeside:
             synopses=synopses,
             exchanges=ExchangesBesideMongo(stores.exchanges, both, synopses),
             merges=MergesOfBoth(sql, formation_id, there.memory, there.facts),
-            privacy=PrivacyOfBoth(sql, formation_id, stores.hash_key, ends, members),
+            privacy=privacy,
+            teams=SqlTeamStore(sql, formation_id, privacy),
             retention=RetentionOfBoth(sql, formation_id, ends, members),
         )

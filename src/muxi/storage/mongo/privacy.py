@@ -67,9 +67,9 @@ class PrivacyOfBoth(SqlPrivacyStore):
                 self._there.erase(users, now)
             raise
 
-    def _delete(self, conn: Any, user_id: UserId) -> dict[str, int]:
+    def remove(self, conn: Any, user_id: UserId) -> dict[str, int]:
         users = self._members(user_id)
-        counts = super()._delete(conn, user_id)
+        counts = super().remove(conn, user_id)
         return _together(counts, self._there.erase(users, datetime.now(UTC)))
 
     def _rows(self, conn: Any, user_id: UserId) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from muxi.core.memory.dates import find_dates
 from muxi.core.memory.extraction.phrases import slug
 from muxi.core.memory.extraction.sentences import MASK
-from muxi.core.memory.extraction.types import Claim, rule
+from muxi.core.memory.extraction.types import Claim, Rule
 
 _GOAL_END = re.compile(
     r"[.;:!?()\n\x00]|,|\s(?:but|because|so that|so|although|though|since|and (?:i|my|we|need|want|would)"
@@ -91,54 +91,54 @@ def date_after(text: str, start: int, said_at: datetime) -> tuple[str, int] | No
 
 _AT_PLACE = r"(?: (?:at|with|to|in|for) (?!\d)(?:(?!on\b|next\b|this\b|tomorrow\b|the day\b)[\w'.-]+ ?){1,4}?)?"
 RULES = (
-    rule(
+    Rule(
         r"my (?:main |big |biggest |ultimate |life |long-term |current |personal )?(?:goal|dream|aim|ambition"
         r"|new year's resolution|resolution)"
         r"(?: this year| for this year| in life| right now)?(?:'s| is|:) (?:to )(?=\S)(?P<aim>)",
         _goal,
         0.95,
     ),
-    rule(
+    Rule(
         rf"(?:i|we) (?:really |also |still |just )?(?:want|would like|hope|plan|intend|decided|aim|'d like"
         rf"|'d love)(?: to) (?P<aim>){_LIFE}",
         _goal,
         0.85,
     ),
-    rule(rf"(?:i'd|i would|we'd) (?:really |also )?(?:like|love) to (?P<aim>){_LIFE}", _goal, 0.8),
-    rule(rf"(?:i've|we've) decided to (?P<aim>){_LIFE}", _goal),
-    rule(
+    Rule(rf"(?:i'd|i would|we'd) (?:really |also )?(?:like|love) to (?P<aim>){_LIFE}", _goal, 0.8),
+    Rule(rf"(?:i've|we've) decided to (?P<aim>){_LIFE}", _goal),
+    Rule(
         rf"(?:i'm|i am|im|we're) (?:really |also |still |currently )?(?:trying|planning|hoping|aiming"
         rf"|determined) to (?P<aim>){_LIFE}",
         _goal,
         0.85,
     ),
-    rule(
+    Rule(
         r"(?:i'm|i am|im|we're) (?:also |currently |now |slowly )?(?P<form>learning) (?!about|more|a (?:lot"
         r"|ton|bit)|lots|tons|that|how|from|so|new|it|to\b)(?P<aim>)",
         _goal,
         0.85,
     ),
-    rule(
+    Rule(
         r"(?:i'm|i am|im|we're) (?:also |currently |now )?(?P<form>saving up|saving|training"
         r"|preparing) (?P<aim>)for (?:a|an|my|the|our)\b",
         _goal,
     ),
-    rule(
+    Rule(
         r"(?:i'm|i am|im) (?:also |currently |now )?(?P<form>writing) (?P<aim>)(?:a|my) (?:first )?(?:book"
         r"|novel|thesis|memoir|dissertation)\b",
         _goal,
     ),
-    rule(
+    Rule(
         rf"(?:my|our) (?:next |upcoming )?(?P<event>{_EVENT}){_AT_PLACE}(?:'s| is| will be)(?: scheduled)?(?: for)? ",
         _event,
     ),
-    rule(
+    Rule(
         rf"(?:i|we|i've|we've) (?:have|got|have got) (?:a|an|my|our) (?:\w+ )??(?P<event>{_EVENT}){_AT_PLACE} ", _event
     ),
-    rule(
+    Rule(
         r"(?:i'm|i am|im|we're|we are) (?:flying|getting on a plane)(?: (?:to|back to|home to|from"
         r"|out to) [\w'.-]+(?: [A-Z][\w'.-]+)?)? ",
         _flight,
     ),
-    rule(r"(?:i'm|i am|im|we're|we are) getting married ", _wedding),
+    Rule(r"(?:i'm|i am|im|we're|we are) getting married ", _wedding),
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from muxi.core.memory.extraction.work import EXTRACTION, Found, Statement
+from muxi.core.memory.extraction.work import EXTRACTION, Found, Known, Statement
 from muxi.core.memory.facts import Change, Op, Origin
 from muxi.core.memory.paths import checked_path
 from muxi.core.memory.private import redact
@@ -30,6 +30,7 @@ _OPS: Mapping[str, Op] = {"replace": "set", "add": "add", "remove": "remove"}
 _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _MESSAGES = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+_OF_A_MEMORY = {"text", "confidence", "importance", "messages", "replaces"}
 
 #: A JSON Schema of the answer, for servers that can hold a model to one.
 SCHEMA: Mapping[str, Any] = {
@@ -60,12 +61,13 @@ SCHEMA: Mapping[str, Any] = {
             "items": {
                 "type": "object",
                 "additionalProperties": False,
-                "required": ["text", "confidence", "importance", "messages"],
+                "required": ["text", "confidence", "importance", "messages", "replaces"],
                 "properties": {
                     "text": {"type": "string"},
                     "confidence": _SHARE,
                     "importance": _SHARE,
                     "messages": _MESSAGES,
+                    "replaces": {"type": "array", "items": {"type": "string"}},
                 },
             },
         },
@@ -78,7 +80,11 @@ class _WrongError(Exception):
 
 
 def read_answer(
-    completion: Completion, names: Mapping[str, MessageId], times: Mapping[MessageId, datetime], model: str
+    completion: Completion,
+    names: Mapping[str, MessageId],
+    times: Mapping[MessageId, datetime],
+    model: str,
+    known: Mapping[str, Known],
 ) -> Found:
     """The changes and statements of an answer.
 
@@ -87,6 +93,7 @@ def read_answer(
         names: the messages by the names that the model was given.
         times: when each was said.
         model: its name, for the error.
+        known: the statements that it was shown, by the names that it was given.
 
     Raises:
         ModelResponseError: it is no JSON, of another form, too much, or with a path or a value that cannot be. All of
@@ -97,7 +104,7 @@ def read_answer(
         operations = _list(answer, "operations", MOST_OPERATIONS)
         memories = _list(answer, "memories", MOST_MEMORIES)
         changes = [_change(one, names, times) for one in operations]
-        statements = [_statement(one, names, times) for one in memories]
+        statements = [_statement(one, names, times, known) for one in memories]
     except (_WrongError, InvalidContextError) as error:
         raise ModelResponseError(f"{model} was asked what a user says about themself, and erred: {error}.") from error
     order = list(times)
@@ -154,18 +161,24 @@ def _change(entry: Any, names: Mapping[str, MessageId], times: Mapping[MessageId
     return Change(_OPS[op], checked_path(told["path"]), checked_value(value), origin)
 
 
-def _statement(entry: Any, names: Mapping[str, MessageId], times: Mapping[MessageId, datetime]) -> Statement:
-    told = _object(entry, {"text", "confidence", "importance", "messages"})
+def _statement(
+    entry: Any, names: Mapping[str, MessageId], times: Mapping[MessageId, datetime], known: Mapping[str, Known]
+) -> Statement:
+    # Models that cannot be held to the schema leave out what they have nothing to say to.
+    told = _object({"replaces": [], **entry} if isinstance(entry, dict) else entry, _OF_A_MEMORY)
     text = told["text"]
     if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_MEMORY or not is_storable(text):
         raise _WrongError(f"a memory is not a text of 1 to {LONGEST_MEMORY:,} characters")
     evidence = _evidence(told["messages"], names)
+    said_at = max(times[one] for one in evidence)
+    replaces = tuple(one.id for one in _replaced(told["replaces"], known) if one.said_at <= said_at)
     return Statement(
         redact(text.strip()).text,
         _share(told, "importance"),
         _share(told, "confidence"),
         evidence,
-        max(times[one] for one in evidence),
+        said_at,
+        replaces,
     )
 
 
@@ -174,6 +187,12 @@ def _share(told: Mapping[str, Any], name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:  # nor NaN
         raise _WrongError(f"{name} is not a number of 0 to 1")
     return float(value)
+
+
+def _replaced(told: Any, known: Mapping[str, Known]) -> list[Known]:
+    if not isinstance(told, list) or not all(isinstance(one, str) and one in known for one in told):
+        raise _WrongError("replaces does not list ids of the memories that were given")
+    return [known[name] for name in dict.fromkeys(told)]
 
 
 def _evidence(told: Any, names: Mapping[str, MessageId]) -> tuple[MessageId, ...]:

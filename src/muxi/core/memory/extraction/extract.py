@@ -92,11 +92,11 @@ def _stated(sentence: Sentence, said_at: datetime) -> list[Operation]:
 
 def _operations(clause: Clause, said_at: datetime) -> Iterator[Operation]:
     for rule in _RULES:
-        match = rule.pattern.match(clause.text)
+        match = rule.compiled.match(clause.text)
         if match:
             yield from (_operation(claim, clause, rule, match.end()) for claim in rule.build(match, said_at))
     for rule in people_rules.ANYWHERE:
-        match = rule.pattern.search(clause.text)
+        match = rule.compiled.search(clause.text)
         if match:
             yield from (_operation(claim, clause, rule, match.end()) for claim in rule.build(match, said_at))
 

@@ -14,7 +14,7 @@ from muxi.core.memory.extraction.work import IMPORTED, Batch, Found, Heard, Stat
 from muxi.core.memory.facts import Change, Fact, Plan
 from muxi.core.memory.same_text import text_key
 from muxi.core.memory.types import FOUND, SAID, Memory
-from muxi.ids import MessageId, is_id, new_memory_id
+from muxi.ids import MemoryId, MessageId, is_id, new_memory_id
 
 #: A memory is superseded with its facts only if it says little else: at most so many words a fact.
 WORDS_A_FACT = 15
@@ -104,19 +104,21 @@ def _supersede_memories(results: Results, plan: Plan, known: Sequence[Fact], now
     ended += [(fact, fact.superseded_by) for fact in plan.added if fact.superseded_by is not None]
     for fact, by in ended:
         instead = made.get(by) or before.get(by)
+        said = next((id for id in reversed(instead.evidence) if is_id(id, "msg")), "") if instead else ""
         for message_id in fact.evidence:
             if instead is None or message_id not in instead.evidence:
-                _supersede(results, MessageId(message_id), instead, now)
+                _supersede(results, MessageId(message_id), _words_of(MessageId(said)) if said else "", now)
 
 
-def _supersede(results: Results, message_id: MessageId, instead: Fact | None, now: datetime) -> None:
+def _supersede(results: Results, message_id: MessageId, by: str, now: datetime, *, stated: int = 0) -> None:
+    """A message's memories, if nothing that it said holds any more; ``stated``: what it said beside facts."""
     facts, live = results.resting_on(message_id)
-    if live or not facts:
+    said = facts + stated
+    if live or not said:
         return
-    by = next((id for id in reversed(instead.evidence) if is_id(id, "msg")), "") if instead else ""
     for memory in results.memories_of(message_id):
-        if len(memory.text.split()) <= WORDS_A_FACT * facts and _sentences(memory.text) <= facts:
-            results.supersede(memory, "mem_" + by.removeprefix("msg_") if by else "", now)
+        if len(memory.text.split()) <= WORDS_A_FACT * said and _sentences(memory.text) <= said:
+            results.supersede(memory, by, now)
 
 
 def _sentences(text: str) -> int:
@@ -137,7 +139,7 @@ def _join_repeated(results: Results, messages: Sequence[Heard], now: datetime) -
         by_scope: dict[str, list[Remembered]] = defaultdict(list)
         for memory in results.alike(key, SAID):
             by_scope[memory.scope].append(memory)
-        own = "mem_" + message.id.removeprefix("msg_")
+        own = _words_of(message.id)
         for alike in by_scope.values():
             if len(alike) > 1:
                 kept = next((memory for memory in alike if memory.id == own), alike[-1])
@@ -155,9 +157,29 @@ def _statements(results: Results, batch: Batch, statements: Iterable[Statement],
         key = text_key(one.text)
         if known := results.alike(key, FOUND):
             results.count(known[-1], known[-1].times + 1)
+            _replace(results, one, known[-1].id, now)
         else:
             added[key] = _memory(results, heard[one.evidence[-1]], one, now)
+            _replace(results, one, added[key].id, now)
     return list(added.values())
+
+
+def _replace(results: Results, statement: Statement, by: MemoryId, now: datetime) -> None:
+    """What a statement contradicts gives way to it, and with it the words that said so, if they say little else."""
+    for memory in results.stated([id for id in statement.replaces if id != by]):
+        results.supersede(memory, by, now)
+        for message_id in memory.evidence:
+            if message_id not in statement.evidence and not _says_more(results, message_id):
+                _supersede(results, message_id, _words_of(statement.evidence[-1]), now, stated=1)
+
+
+def _says_more(results: Results, message_id: MessageId) -> bool:
+    return any(memory.evidence for memory in results.memories_of(message_id))
+
+
+def _words_of(message_id: MessageId) -> MemoryId:
+    """The memory of a message's own words."""
+    return MemoryId("mem_" + message_id.removeprefix("msg_"))
 
 
 def _memory(results: Results, message: Heard, statement: Statement, now: datetime) -> Memory:

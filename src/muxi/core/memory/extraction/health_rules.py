@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from muxi.core.memory.extraction.phrases import thing, things
-from muxi.core.memory.extraction.types import Build, Claim, Op, rule
+from muxi.core.memory.extraction.types import Build, Claim, Op, Rule
 
 _AM = r"(?:i'm|i am|im)"
 _DEGREE = r"(?:(?:severely|deathly|highly|badly|very|slightly|mildly|also|really|terribly|quite|seriously) ){0,2}"
@@ -80,38 +80,38 @@ def _diagnosed(match: re.Match[str], said_at: datetime) -> Iterator[Claim]:
 
 _ALLERGIES = "health.allergies"
 RULES = (
-    rule(rf"{_AM} {_DEGREE}allergic to\s", _listed(_ALLERGIES), 0.95),
-    rule(
+    Rule(rf"{_AM} {_DEGREE}allergic to\s", _listed(_ALLERGIES), 0.95),
+    Rule(
         r"i have (?:an? )?(?:(?:severe|serious|bad|mild|slight|strong) )?allerg(?:y|ies) to\s",
         _listed(_ALLERGIES),
         0.95,
     ),
-    rule(
+    Rule(
         r"i have an? (?:(?:severe|serious|bad|mild|slight|strong) )?(?P<what>(?!severe|serious|bad|mild|new"
         r"|strange)[\w-]+(?: [\w-]+)?)"
         r" allergy\b",
         _one_allergy,
     ),
-    rule(
+    Rule(
         r"my allerg(?:y|ies)(?:'s| is| are| include|:)\s(?!not\b|bad\b|worse\b|killing\b|acting\b)", _listed(_ALLERGIES)
     ),
-    rule(rf"{_AM} {_DEGREE}(?P<what>lactose|gluten|fructose|histamine)[ -]intolerant\b", _one_allergy),
-    rule(r"(?P<what>[A-Za-z]+(?: [a-z]+)?) gives? me (?:hives|a rash)\b", _hives, 0.8),
-    rule(rf"{_AM} no longer allergic to\s", _listed(_ALLERGIES, "remove")),
-    rule(rf"{_AM} not allergic to\s", _not_allergic),
-    rule(rf"{_AM} (?:(?:now|also|actually|strictly|mostly|a strict|a) ){{0,2}}{_DIET}{_DIET_END}", _diet, 0.95),
-    rule(rf"(?:i've been|i have been|i became|i went|i've gone|i've become|i turned) (?:a )?{_DIET}{_DIET_END}", _diet),
-    rule(rf"as a {_DIET}, (?:i|my)\b", _diet),
-    rule(rf"{_AM} (?:no longer (?:a )?{_DIET}\b)", _no_diet),
-    rule(rf"{_AM} not (?:a )?{_DIET} any ?(?:more|longer)\b", _no_diet),
-    rule(r"i (?:don't|do not|never|can't|cannot|dont) (?:eat|drink)\s(?!that\b)", _avoided),
-    rule(
+    Rule(rf"{_AM} {_DEGREE}(?P<what>lactose|gluten|fructose|histamine)[ -]intolerant\b", _one_allergy),
+    Rule(r"(?P<what>[A-Za-z]+(?: [a-z]+)?) gives? me (?:hives|a rash)\b", _hives, 0.8),
+    Rule(rf"{_AM} no longer allergic to\s", _listed(_ALLERGIES, "remove")),
+    Rule(rf"{_AM} not allergic to\s", _not_allergic),
+    Rule(rf"{_AM} (?:(?:now|also|actually|strictly|mostly|a strict|a) ){{0,2}}{_DIET}{_DIET_END}", _diet, 0.95),
+    Rule(rf"(?:i've been|i have been|i became|i went|i've gone|i've become|i turned) (?:a )?{_DIET}{_DIET_END}", _diet),
+    Rule(rf"as a {_DIET}, (?:i|my)\b", _diet),
+    Rule(rf"{_AM} (?:no longer (?:a )?{_DIET}\b)", _no_diet),
+    Rule(rf"{_AM} not (?:a )?{_DIET} any ?(?:more|longer)\b", _no_diet),
+    Rule(r"i (?:don't|do not|never|can't|cannot|dont) (?:eat|drink)\s(?!that\b)", _avoided),
+    Rule(
         rf"i (?:have|'ve got|suffer from|live with|struggle with|was diagnosed with) (?:severe |mild |chronic "
         rf"|bad )?{_CONDITION}",
         _condition,
     ),
-    rule(rf"i've (?:got|been diagnosed with|had) (?:severe |mild |chronic |bad )?{_CONDITION}", _condition),
-    rule(r"(?:i (?:was|got|am)|i've been|i'm) (?:recently |just )?diagnosed with\s", _diagnosed),
-    rule(r"i suffer from\s", _diagnosed),
-    rule(rf"{_AM} {_DEGREE}(?:a )?(?P<adjective>{'|'.join(_ADJECTIVES)})\b", _adjective),
+    Rule(rf"i've (?:got|been diagnosed with|had) (?:severe |mild |chronic |bad )?{_CONDITION}", _condition),
+    Rule(r"(?:i (?:was|got|am)|i've been|i'm) (?:recently |just )?diagnosed with\s", _diagnosed),
+    Rule(r"i suffer from\s", _diagnosed),
+    Rule(rf"{_AM} {_DEGREE}(?:a )?(?P<adjective>{'|'.join(_ADJECTIVES)})\b", _adjective),
 )

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from muxi.core.memory.dates import find_dates
 from muxi.core.memory.extraction.phrases import NAME
-from muxi.core.memory.extraction.types import Claim, rule
+from muxi.core.memory.extraction.types import Claim, Rule
 from muxi.core.memory.extraction.vocabulary import COUNTRIES, LANGUAGES, NO_NAMES, REGIONS
 
 EMAIL = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"
@@ -83,56 +83,56 @@ def _address(match: re.Match[str], said_at: datetime) -> Iterator[Claim]:
 
 _MY_NAME = r"my (?:full |first |real |given )?name(?:'s| is| is now|:)"
 RULES = (
-    rule(rf"{_MY_NAME} (?:actually |really )?(?P<name>{NAME}){_AFTER_NAME}", _name, 0.95),
-    rule(rf"{_MY_NAME} (?P<name>(?-i:[a-z]{{3,15}}))(?=\s*$|\s*,)", _name, 0.8),
-    rule(rf"my name (?:is not|isn't) {NAME},? (?:but|it's|it is) (?P<name>{NAME})", _name, 0.95),
-    rule(rf"(?:the )name(?:'s| is) (?P<name>{NAME})\s*$", _name, 0.85),
-    rule(rf"(?:i'm|i am) called (?P<name>{NAME}){_AFTER_NAME}", _name, 0.9),
-    rule(rf"(?:i'm|i am|im) (?P<name>{NAME}){_AFTER_NAME}", _name, 0.85),
-    rule(rf"this is (?P<name>{NAME})(?= from | here\b| speaking\b)", _name, 0.85),
-    rule(
+    Rule(rf"{_MY_NAME} (?:actually |really )?(?P<name>{NAME}){_AFTER_NAME}", _name, 0.95),
+    Rule(rf"{_MY_NAME} (?P<name>(?-i:[a-z]{{3,15}}))(?=\s*$|\s*,)", _name, 0.8),
+    Rule(rf"my name (?:is not|isn't) {NAME},? (?:but|it's|it is) (?P<name>{NAME})", _name, 0.95),
+    Rule(rf"(?:the )name(?:'s| is) (?P<name>{NAME})\s*$", _name, 0.85),
+    Rule(rf"(?:i'm|i am) called (?P<name>{NAME}){_AFTER_NAME}", _name, 0.9),
+    Rule(rf"(?:i'm|i am|im) (?P<name>{NAME}){_AFTER_NAME}", _name, 0.85),
+    Rule(rf"this is (?P<name>{NAME})(?= from | here\b| speaking\b)", _name, 0.85),
+    Rule(
         rf"(?:you (?:can|may) |just |please )?call me (?P<name>{NAME})\s*(?=$|,|please|from now on|instead)", _nickname
     ),
-    rule(
+    Rule(
         rf"(?:everyone|everybody|people|(?:my )?friends|they all|most people|folks) calls? me (?P<name>{NAME})",
         _nickname,
     ),
-    rule(rf"i (?:usually |mostly |just )?go by (?P<name>{NAME})", _nickname),
-    rule(
+    Rule(rf"i (?:usually |mostly |just )?go by (?P<name>{NAME})", _nickname),
+    Rule(
         r"(?:i'm|i am|im) (?:now |currently |already )?(?P<age>\d{1,3})(?:\s?-?\s?(?:years?[ -]old|yrs? old"
         r"|yo|y/o)\b|\s*$)",
         _age,
     ),
-    rule(r"(?:i'm|i am|im) (?:now |currently )?(?P<age>\d{1,3}),? (?:and|but|so)\b", _age, 0.8),
-    rule(r"(?:i'm|i am|im) an? (?P<age>\d{1,3})[ -]years?[ -]old\b", _age),
-    rule(r"i(?:'ve)? (?:just |recently )?turned (?P<age>\d{1,3})\b(?! (?:degrees|percent|miles|pages))", _age),
-    rule(r"my age is (?P<age>\d{1,3})\b", _age),
-    rule(
+    Rule(r"(?:i'm|i am|im) (?:now |currently )?(?P<age>\d{1,3}),? (?:and|but|so)\b", _age, 0.8),
+    Rule(r"(?:i'm|i am|im) an? (?P<age>\d{1,3})[ -]years?[ -]old\b", _age),
+    Rule(r"i(?:'ve)? (?:just |recently )?turned (?P<age>\d{1,3})\b(?! (?:degrees|percent|miles|pages))", _age),
+    Rule(r"my age is (?P<age>\d{1,3})\b", _age),
+    Rule(
         r"(?:my (?:birthday|bday|b-day|birth ?date|date of birth|dob)(?:'s| is|:)|i was born|i'm born)(?: on)?\s",
         _birthday,
     ),
-    rule(r"i was born in (?P<year>(?:19|20)\d\d)\b", _birth_year),
-    rule(r"(?:it's my birthday today|today(?:'s| is) my birthday|my birthday is today)\b", _birthday_today, 0.95),
-    rule(
+    Rule(r"i was born in (?P<year>(?:19|20)\d\d)\b", _birth_year),
+    Rule(r"(?:it's my birthday today|today(?:'s| is) my birthday|my birthday is today)\b", _birthday_today, 0.95),
+    Rule(
         rf"my (?:new |current |work |personal |private )?e-?mail(?: address)?(?:'s| is|:)(?: now)? (?P<email>{EMAIL})",
         _email,
         0.95,
     ),
-    rule(
+    Rule(
         rf"(?:you can |please |just )?(?:e-?mail|reach|contact|write(?: to)?) me (?:at|on|via"
         rf"|under) (?P<email>{EMAIL})",
         _email,
     ),
-    rule(
+    Rule(
         rf"my (?:new |current |work |home |private )?(?:phone|cell|mobile|telephone|cell ?phone|whatsapp)(?: number)?"
         rf"(?:'s| is|:)(?: now)? (?P<phone>{PHONE})",
         _phone,
         0.95,
     ),
-    rule(
+    Rule(
         rf"(?:you can |please |just )?(?:call|text|reach|phone|contact|ring) me (?:at|on|under) (?P<phone>{PHONE})",
         _phone,
     ),
-    rule(rf"my (?:new |current |home |postal |street )?address(?:'s| is|:)(?: now)? (?P<address>{_ADDRESS})", _address),
-    rule(rf"i (?:now |currently )?live at (?P<address>{_ADDRESS})", _address),
+    Rule(rf"my (?:new |current |home |postal |street )?address(?:'s| is|:)(?: now)? (?P<address>{_ADDRESS})", _address),
+    Rule(rf"i (?:now |currently )?live at (?P<address>{_ADDRESS})", _address),
 )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from muxi.core.memory.document import replay, standing
 from muxi.core.memory.extraction.answer import SCHEMA, read_answer
 from muxi.core.memory.extraction.rule_extractor import time_zone
-from muxi.core.memory.extraction.work import Batch, Found
+from muxi.core.memory.extraction.work import Batch, Found, Known
 from muxi.core.memory.private import redact
+from muxi.core.memory.words import words
 from muxi.core.models.base import ChatModel, Prompt
 from muxi.core.models.rendering import json_line
 from muxi.core.tokens import cut, tokens
 
-#: Tokens of what is known already that the model is shown.
+#: Tokens of what is known already that the model is shown: facts, and statements.
 MOST_KNOWN = 1500
+MOST_STATED = 800
 MOST_ASKED = 100
 
 _TASK = """\
@@ -32,7 +34,8 @@ location.city, location.country, work.role, work.employer, preferences.likes, pr
 languages, budget, goals, time_zone, relations.wife.name. Days are written as dates (2026-01-31), counted from when \
 the message was said.
 "memories" are sentences worth keeping that fit no path, each understandable by itself, in the third person, with \
-names and dates instead of "he" and "tomorrow".
+names and dates instead of "he" and "tomorrow". "replaces" lists the ids of known memories that are not true any more \
+if the new one is, or that it says better; most replace none.
 "confidence" (0 to 1) is how sure it is that the user means it, "importance" (0 to 1) how much it matters later, and \
 "messages" lists the ids of the messages that say it.
 
@@ -60,15 +63,30 @@ class ModelExtractor:
             ModelResponseError: what it answered is not what was asked for.
         """
         names = {f"m{number}": message.id for number, message in enumerate(batch.messages, 1)}
-        completion = await self.model.complete(Prompt(_TASK, (), (), _asked(batch), answer_schema=SCHEMA))
+        known = {f"k{number}": statement for number, statement in enumerate(_near(batch), 1)}
+        asked = _asked(batch, known)
+        completion = await self.model.complete(Prompt(_TASK, (), (), asked, answer_schema=SCHEMA))
         times = {message.id: message.said_at for message in batch.messages}
-        return read_answer(completion, names, times, self.model.name)
+        return read_answer(completion, names, times, self.model.name, known)
 
 
-def _asked(batch: Batch) -> str:
-    known = "\n".join(_known(batch))
+def _asked(batch: Batch, statements: Mapping[str, Known]) -> str:
+    stated = (json_line({"id": name, "memory": one.text}) for name, one in statements.items())
+    known = "\n".join((*_known(batch), *stated))
     messages = "\n".join(_messages(batch))
     return f"<known>\n{known}\n</known>\n<messages>\n{messages}\n</messages>"
+
+
+def _near(batch: Batch) -> list[Known]:
+    """The statements that share most words with the messages, the newer of two, as far as there is room."""
+    said = {word for message in batch.messages for word in words(message.text)}
+    shown, room = [], MOST_STATED
+    for one in sorted(batch.statements, key=lambda one: len(said.intersection(words(one.text))), reverse=True):
+        room -= tokens(one.text)
+        if room < 0:
+            break
+        shown.append(one)
+    return shown
 
 
 def _known(batch: Batch) -> Iterable[str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from muxi.core.memory.extraction.identity_rules import is_name
 from muxi.core.memory.extraction.phrases import NAME
-from muxi.core.memory.extraction.types import Claim, rule
+from muxi.core.memory.extraction.types import Claim, Rule
 from muxi.core.memory.extraction.vocabulary import MANY_OF, ONE_OF, PETS
 
 _PEOPLE = "|".join(sorted((re.escape(word) for word in {**ONE_OF, **MANY_OF}), key=len, reverse=True))
@@ -57,28 +57,28 @@ def _pet(match: re.Match[str], said_at: datetime) -> Iterator[Claim]:
 
 
 RULES = (
-    rule(
+    Rule(
         rf"(?:my|our) {_KIN}(?:'s name is|s name is|'s called| is called| is named|'s named|, (?:named"
         rf"|called)) {_NAME}",
         _person,
         0.95,
     ),
-    rule(rf"(?:the )?name of my {_KIN} is {_NAME}", _person),
-    rule(rf"(?:my|our) {_KIN} is {_NAME}(?=\s*$|\s*[,;.]|\s+and\s)", _person, 0.85),
-    rule(rf"(?:my|our) {_KIN},? {_ONE_NAME}{_AFTER}", _person, 0.85),
-    rule(rf"(?:i|we|i've|we've) (?:have|got|have got) (?:a|an|one|another) (?:\w+ )?{_KIN} {_NAMED} {_NAME}", _person),
-    rule(
+    Rule(rf"(?:the )?name of my {_KIN} is {_NAME}", _person),
+    Rule(rf"(?:my|our) {_KIN} is {_NAME}(?=\s*$|\s*[,;.]|\s+and\s)", _person, 0.85),
+    Rule(rf"(?:my|our) {_KIN},? {_ONE_NAME}{_AFTER}", _person, 0.85),
+    Rule(rf"(?:i|we|i've|we've) (?:have|got|have got) (?:a|an|one|another) (?:\w+ )?{_KIN} {_NAMED} {_NAME}", _person),
+    Rule(
         rf"(?:my|our) (?P<plural>{'|'.join(_PLURALS)})(?: are(?: called| named)?|' names are|'s names are"
         rf"|,) (?P<names>{NAME}(?:, {NAME}){{0,5}},? and {NAME})",
         _people,
     ),
-    rule(rf"(?:i'm|i am|im) (?P<bond>married|engaged) to {_NAME}", _spouse),
-    rule(rf"(?:i'm|i am|im) (?P<bond>dating|seeing) (?:someone (?:called|named) )?{_NAME}", _spouse, 0.8),
-    rule(rf"(?:my|our) (?:\w+ )?{_PET}(?:'s name is|s name is|'s called| is called| is named|,) {_NAME}", _pet),
-    rule(rf"(?:my|our) {_PET} {_ONE_NAME}{_AFTER}", _pet, 0.85),
-    rule(
+    Rule(rf"(?:i'm|i am|im) (?P<bond>married|engaged) to {_NAME}", _spouse),
+    Rule(rf"(?:i'm|i am|im) (?P<bond>dating|seeing) (?:someone (?:called|named) )?{_NAME}", _spouse, 0.8),
+    Rule(rf"(?:my|our) (?:\w+ )?{_PET}(?:'s name is|s name is|'s called| is called| is named|,) {_NAME}", _pet),
+    Rule(rf"(?:my|our) {_PET} {_ONE_NAME}{_AFTER}", _pet, 0.85),
+    Rule(
         rf"(?:i|we|i've|we've) (?:have|got|have got|adopted|own) (?:a|an) (?:\w+ ){{0,2}}{_PET} {_NAMED} {_NAME}", _pet
     ),
 )
 #: Looked for anywhere in a statement: naming somebody as one's own needs no sentence of its own.
-ANYWHERE = (rule(rf"\b(?:for|with|and|to|from|by) my {_KIN},? {_ONE_NAME}{_AFTER}", _person, 0.8),)
+ANYWHERE = (Rule(rf"\b(?:for|with|and|to|from|by) my {_KIN},? {_ONE_NAME}{_AFTER}", _person, 0.8),)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from muxi.core.memory.extraction.phrases import LOWER, PLACE
-from muxi.core.memory.extraction.types import Claim, rule
+from muxi.core.memory.extraction.types import Claim, Rule
 from muxi.core.memory.extraction.vocabulary import COUNTRIES, NO_PLACES, REGIONS
 
 _HERE = rf"(?P<place>{PLACE}|{LOWER})(?:,\s(?P<wider>{PLACE}))?"
@@ -55,34 +55,34 @@ def _born(match: re.Match[str], said_at: datetime) -> Iterator[Claim]:
 
 _ORIGIN_END = r"(?=\s*$|\s*[,;(]|\s+(?:and|but|originally|so|too|where|which|though|btw|by the way)\b)"
 RULES = (
-    rule(
+    Rule(
         rf"(?:i|we) {_ADVERB}(?:live|reside|stay|have lived|'ve lived|have been living)\s?{_ADVERB}"
         rf"{_HOME} ?(?:in|near|outside|close to|around) {_HERE}(?! (?:with you|mode)\b)",
         _home,
     ),
-    rule(rf"(?:i've|we've) {_ADVERB}(?:lived|been living) (?:in|near) {_HERE}", _home),
-    rule(
+    Rule(rf"(?:i've|we've) {_ADVERB}(?:lived|been living) (?:in|near) {_HERE}", _home),
+    Rule(
         rf"(?:i'm|i am|im|we're|we are) {_ADVERB}(?:living|based|residing|located|settled) (?:in|near|out of"
         rf"|around) {_HERE}",
         _home,
     ),
-    rule(rf"(?:i|we) (?:'ve |have )?{_ADVERB}(?:moved|relocated)(?: (?:back|over|out|here))? to {_HERE}", _home),
-    rule(rf"(?:i've|we've) {_ADVERB}(?:moved|relocated)(?: (?:back|over|out))? to {_HERE}", _home),
-    rule(rf"(?:i|we|i've|we've) {_ADVERB}(?:moved|relocated) (?:here )?from {PLACE} to {_HERE}", _home),
-    rule(
+    Rule(rf"(?:i|we) (?:'ve |have )?{_ADVERB}(?:moved|relocated)(?: (?:back|over|out|here))? to {_HERE}", _home),
+    Rule(rf"(?:i've|we've) {_ADVERB}(?:moved|relocated)(?: (?:back|over|out))? to {_HERE}", _home),
+    Rule(rf"(?:i|we|i've|we've) {_ADVERB}(?:moved|relocated) (?:here )?from {PLACE} to {_HERE}", _home),
+    Rule(
         rf"(?:i|we) (?:used to live|lived) in {PLACE},? (?:but|and) (?:now |then )?(?:i "
         rf"|we )(?:now )?(?:live in|moved to) {_HERE}",
         _home,
     ),
-    rule(rf"(?:my|our) (?:home|house|flat|apartment|place) is in {_HERE}", _home),
-    rule(rf"my (?:home )?(?:city|town|location|place of residence|country)(?:'s| is|:)(?: now)? {_HERE}", _home),
-    rule(rf"(?:i|we) (?:don't|do not) live in (?P<place>{PLACE}) any ?(?:more|longer)", _left),
-    rule(rf"(?:i|we) no longer live in (?P<place>{PLACE})", _left),
-    rule(
+    Rule(rf"(?:my|our) (?:home|house|flat|apartment|place) is in {_HERE}", _home),
+    Rule(rf"my (?:home )?(?:city|town|location|place of residence|country)(?:'s| is|:)(?: now)? {_HERE}", _home),
+    Rule(rf"(?:i|we) (?:don't|do not) live in (?P<place>{PLACE}) any ?(?:more|longer)", _left),
+    Rule(rf"(?:i|we) no longer live in (?P<place>{PLACE})", _left),
+    Rule(
         rf"(?:i'm|i am|im|i come|we're|we come) {_ADVERB}(?:originally )?from (?P<place>{PLACE}){_ORIGIN_END}", _origin
     ),
-    rule(rf"i {_ADVERB}(?:grew up|was raised|was brought up) (?:in|near) (?P<place>{PLACE})", _origin),
-    rule(rf"i was born (?:and raised )?in (?P<place>{PLACE})", _born),
-    rule(rf"i was born (?:on |in )?[\w, ]{{4,24}} in (?P<place>{PLACE})", _born),
-    rule(rf"my home ?town(?:'s| is) (?P<place>{PLACE})", _origin),
+    Rule(rf"i {_ADVERB}(?:grew up|was raised|was brought up) (?:in|near) (?P<place>{PLACE})", _origin),
+    Rule(rf"i was born (?:and raised )?in (?P<place>{PLACE})", _born),
+    Rule(rf"i was born (?:on |in )?[\w, ]{{4,24}} in (?P<place>{PLACE})", _born),
+    Rule(rf"my home ?town(?:'s| is) (?P<place>{PLACE})", _origin),
 )

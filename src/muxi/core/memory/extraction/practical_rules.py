@@ -10,7 +10,7 @@ from functools import cache
 
 from muxi.core.memory.extraction.amounts import ABOUT, AMOUNT, amount_text, has_unit
 from muxi.core.memory.extraction.phrases import slug
-from muxi.core.memory.extraction.types import Claim, rule
+from muxi.core.memory.extraction.types import Claim, Rule
 from muxi.core.memory.extraction.vocabulary import LANGUAGES, TIME_ZONES
 
 _PLAIN = {"", "total", "max", "maximum", "overall", "new", "current", "entire", "whole", "full", "absolute", "actual"}
@@ -94,61 +94,61 @@ _MY_ZONE = r"(?:my|our) (?:current |local )?time ?zone(?:'s| is|:)(?: now)?"
 _KIND = r"(?:(?P<kind>[a-z]+(?: [a-z]+)?) )?"
 _LANGUAGE_WORD = r"(?P<language>[a-z]+)"
 RULES = (
-    rule(rf"(?:my|our) {_KIND}budget{_PURPOSE}(?:'s| is| was|:) ?(?:now )?{ABOUT}{AMOUNT}", _budget, 0.95),
-    rule(rf"(?:the|my|our) (?P<kind>total )?budget (?:i|we) have is {ABOUT}{AMOUNT}{_PURPOSE}", _budget),
-    rule(
+    Rule(rf"(?:my|our) {_KIND}budget{_PURPOSE}(?:'s| is| was|:) ?(?:now )?{ABOUT}{AMOUNT}", _budget, 0.95),
+    Rule(rf"(?:the|my|our) (?P<kind>total )?budget (?:i|we) have is {ABOUT}{AMOUNT}{_PURPOSE}", _budget),
+    Rule(
         rf"(?:i|we|i've|we've) (?:have |got |have got )(?:a|an) {_KIND}budget of {ABOUT}{AMOUNT}{_PURPOSE}",
         _budget,
         0.95,
     ),
-    rule(
+    Rule(
         rf"(?:please )?(?:set|change|update|raise|lower|increase|reduce) (?:my|our) {_KIND}budget to {ABOUT}{AMOUNT}",
         _budget,
     ),
-    rule(
+    Rule(
         rf"(?:my|our) {_KIND}budget (?:has |is )?(?:now )?(?:changed|increased|decreased|went up"
         rf"|went down|gone up|gone down"
         rf"|grown|shrunk|dropped) to {ABOUT}{AMOUNT}",
         _budget,
     ),
-    rule(
+    Rule(
         rf"(?:i|we) (?:set|changed|raised|lowered|increased|cut) (?:my|our) {_KIND}budget to "
         rf"{ABOUT}{AMOUNT}",
         _budget,
     ),
-    rule(
+    Rule(
         rf"(?:i|we) (?:can|could only|can only|am willing to|want to|'m willing to|will) spend (?:up to"
         rf"|at most|no more than|around|about|a maximum of|max) {AMOUNT}",
         _spending,
     ),
-    rule(rf"(?:i'm|we're) willing to (?:spend|pay) (?:up to|at most|no more than) {AMOUNT}", _spending),
-    rule(rf"(?:i|we) (?:don't|do not|can't|cannot|won't) (?:want to )?spend more than {AMOUNT}", _spending),
-    rule(rf"(?:i|we|i've|we've) (?:have |got |have got ){ABOUT}{AMOUNT} to spend\b", _spending),
-    rule(
+    Rule(rf"(?:i'm|we're) willing to (?:spend|pay) (?:up to|at most|no more than) {AMOUNT}", _spending),
+    Rule(rf"(?:i|we) (?:don't|do not|can't|cannot|won't) (?:want to )?spend more than {AMOUNT}", _spending),
+    Rule(rf"(?:i|we|i've|we've) (?:have |got |have got ){ABOUT}{AMOUNT} to spend\b", _spending),
+    Rule(
         r"(?:i|we) (?:can |also |can also |only |currently |mostly ){0,2}speak (?:fluent |some |good |basic "
         r"|native |a little |a bit of )?"
         r"(?!no\b|neither\b|not\b)",
         _languages,
     ),
-    rule(
+    Rule(
         r"(?:i'm|i am|im) (?:also |quite |pretty |nearly )?(?:fluent in|bilingual|trilingual|proficient in)\b",
         _languages,
     ),
-    rule(r"my (?:native|mother|first|second|third) (?:language|tongue)(?:'s| is|:)\s(?!not\b)", _languages),
-    rule(rf"(?:i'm|i am|im) a (?:native |fluent ){_LANGUAGE_WORD} speaker\b", _language),
-    rule(rf"{_MY_ZONE} (?:the )?{_NAMED_ZONE}(?: (?:standard )?time(?: ?zone)?)?\s*(?=$|[,;.])", _time_zone, 0.95),
-    rule(rf"{_MY_ZONE} {_ZONE}(?=\s*$|[,;.)]|\s(?:and|so|but|now|btw)\b)", _time_zone, 0.95),
-    rule(
+    Rule(r"my (?:native|mother|first|second|third) (?:language|tongue)(?:'s| is|:)\s(?!not\b)", _languages),
+    Rule(rf"(?:i'm|i am|im) a (?:native |fluent ){_LANGUAGE_WORD} speaker\b", _language),
+    Rule(rf"{_MY_ZONE} (?:the )?{_NAMED_ZONE}(?: (?:standard )?time(?: ?zone)?)?\s*(?=$|[,;.])", _time_zone, 0.95),
+    Rule(rf"{_MY_ZONE} {_ZONE}(?=\s*$|[,;.)]|\s(?:and|so|but|now|btw)\b)", _time_zone, 0.95),
+    Rule(
         rf"(?:i'm|i am|im|i live|we're) (?:currently )?(?:in|on) (?:the )?{_NAMED_ZONE} (?:standard )?time"
         rf"(?: ?zone)?\b",
         _time_zone,
     ),
-    rule(
+    Rule(
         r"(?:i'm|i am|im|we're) (?:currently )?(?:in|on|at) (?:the )?(?P<zone>(?:UTC"
         r"|GMT)\s?[+-]\s?\d{1,2}(?::?\d\d)?)(?!\w)",
         _time_zone,
     ),
-    rule(
+    Rule(
         r"(?:i'm|i am|im) (?:in|on) (?:the )?(?P<zone>(?-i:[A-Z]{3,4}))(?: time ?zone| time)?(?=\s*$|[,;.])", _time_zone
     ),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from muxi.core.memory.extraction.work import Batch, Claim, Failure, Status
+from muxi.core.memory.extraction.work import Batch, Claim, Failure, Known, Status
 from muxi.core.memory.fact_store import FactWriter
 from muxi.core.memory.types import Memory
 from muxi.ids import ExtractionFailureId, MemoryId, MessageId, UserId
@@ -53,6 +53,7 @@ class Remembered:
         text: its words.
         times: how often it was said.
         scope: what else has to be the same: whom it was said to, and the application's metadata.
+        evidence: of a statement, the messages that it rests on.
     """
 
     id: MemoryId
@@ -60,6 +61,7 @@ class Remembered:
     text: str
     times: int
     scope: str
+    evidence: tuple[MessageId, ...] = ()
 
 
 class Results(Protocol):
@@ -98,6 +100,9 @@ class Results(Protocol):
     def memories_of(self, message_id: MessageId) -> list[Remembered]:
         """The memories of a message that stand: its own words, and statements that rest on it alone."""
 
+    def stated(self, ids: Collection[MemoryId]) -> list[Remembered]:
+        """Those of these memories that are statements and stand."""
+
     def remember(self, memories: Sequence[Memory], model: str) -> None:
         """Stores memories, all of this user."""
 
@@ -128,6 +133,9 @@ class ExtractionStore(Protocol):
 
         ``None``: the user has opted out, under whichever name.
         """
+
+    def statements(self, user_id: UserId, limit: int) -> list[Known]:
+        """The newest statements that were found and stand, the newest first."""
 
     def finishing(self, claim: Claim) -> AbstractContextManager[Results]:
         """One transaction, all of it kept or nothing.

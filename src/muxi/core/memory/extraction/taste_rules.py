@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from muxi.core.memory.extraction.phrases import slug, thing, things
-from muxi.core.memory.extraction.types import Build, Claim, Op, rule
+from muxi.core.memory.extraction.types import Build, Claim, Op, Rule
 from muxi.core.memory.extraction.vocabulary import LANGUAGES
 
 _ADVERB = (
@@ -67,40 +67,40 @@ def _answer_language(match: re.Match[str], said_at: datetime) -> Iterator[Claim]
 _LIKES, _DISLIKES = "preferences.likes", "preferences.dislikes"
 _THEME = r"(?:the )?(?P<theme>dark|light) (?:mode|theme)\b"
 RULES = (
-    rule(rf"i(?:'d)? {_ADVERB}(?:prefer|rather have|use|like|love|want|always use) {_THEME}", _theme),
-    rule(rf"(?:please )?(?:use|switch to|set|enable) {_THEME} for me\b", _theme),
-    rule(
+    Rule(rf"i(?:'d)? {_ADVERB}(?:prefer|rather have|use|like|love|want|always use) {_THEME}", _theme),
+    Rule(rf"(?:please )?(?:use|switch to|set|enable) {_THEME} for me\b", _theme),
+    Rule(
         rf"(?:i|we) {_ADVERB}(?:like|love|enjoy|adore)\s(?!to (?:know|see|book|ask|have|get|be|hear|help|chat"
         rf"|talk|try|say|think|hope|use|add|make sure)\b|(?:dark|light) (?:mode|theme))",
         _listed(_LIKES),
     ),
-    rule(rf"(?:i|we) {_ADVERB}prefer\s(?!(?:the )?(?:dark|light) (?:mode|theme)|not\b|that\b|if\b|to\b)", _preferred),
-    rule(r"i'd rather (?:have|get|take|drink|eat)\s", _preferred, 0.8),
-    rule(r"i (?:can't|cannot|can never|cant) get enough of\s", _listed(_LIKES)),
-    rule(rf"{_AM} {_ADVERB}(?:a |an )?(?:(?:big|huge|great|massive|real|total) )?fan of\s", _listed(_LIKES)),
-    rule(rf"{_AM} {_ADVERB}{_FAN}\s", _listed(_LIKES)),
-    rule(
+    Rule(rf"(?:i|we) {_ADVERB}prefer\s(?!(?:the )?(?:dark|light) (?:mode|theme)|not\b|that\b|if\b|to\b)", _preferred),
+    Rule(r"i'd rather (?:have|get|take|drink|eat)\s", _preferred, 0.8),
+    Rule(r"i (?:can't|cannot|can never|cant) get enough of\s", _listed(_LIKES)),
+    Rule(rf"{_AM} {_ADVERB}(?:a |an )?(?:(?:big|huge|great|massive|real|total) )?fan of\s", _listed(_LIKES)),
+    Rule(rf"{_AM} {_ADVERB}{_FAN}\s", _listed(_LIKES)),
+    Rule(
         r"(?:my|our) (?:hobby|hobbies|interests|passions?|pastimes?)(?:'s| is| are| include|:)\s(?!not\b)",
         _listed(_LIKES),
     ),
-    rule(
+    Rule(
         r"my (?:all-time )?favou?rite (?P<noun>[a-z]+(?: [a-z]+)?)(?: of all time)?(?:'s| is| are|:)\s(?!not\b)",
         _favourite,
     ),
-    rule(rf"{_NOT_LIKE}\s", _disliked),
-    rule(r"i've never (?:really )?(?:liked|enjoyed|cared for)\s", _listed(_DISLIKES)),
-    rule(
+    Rule(rf"{_NOT_LIKE}\s", _disliked),
+    Rule(r"i've never (?:really )?(?:liked|enjoyed|cared for)\s", _listed(_DISLIKES)),
+    Rule(
         rf"(?:i|we) {_ADVERB}(?:hate|dislike|detest|loathe|despise|can't stand|cant stand|cannot stand"
         rf"|can't bear)\s(?!to\b)",
         _listed(_DISLIKES),
     ),
-    rule(
+    Rule(
         rf"{_AM} (?:really )?not (?:really )?(?:a |an |much of a )?(?:(?:big|huge|great) )?(?:fan of|{_FAN})\s",
         _disliked,
     ),
-    rule(r"i no longer (?:like|love|enjoy|prefer|want)\s", _listed(_LIKES, "remove")),
-    rule(r"i(?:'ve)? (?:have )?stopped (?:liking|loving|enjoying)\s", _listed(_LIKES, "remove")),
-    rule(
+    Rule(r"i no longer (?:like|love|enjoy|prefer|want)\s", _listed(_LIKES, "remove")),
+    Rule(r"i(?:'ve)? (?:have )?stopped (?:liking|loving|enjoying)\s", _listed(_LIKES, "remove")),
+    Rule(
         r"(?:please |always |from now on,? )*(?:answer|reply|respond|talk|speak"
         r"|write)(?: (?:to )?me)?(?: only| always)? in "
         r"(?P<language>[a-z]+)(?=\s*$|,? (?:please|from now on|only)|\s*,)",

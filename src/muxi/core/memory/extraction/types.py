@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 Op = Literal["add", "replace", "remove"]
@@ -54,24 +55,25 @@ class Claim:
 Build = Callable[[re.Match[str], datetime], Iterable[Claim]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One form of saying something.
 
     Attributes:
-        pattern: matched at the beginning of a clause.
+        pattern: matched at the beginning of a clause; ignores case, but for ``(?-i:...)`` inside it.
         build: makes claims of a match and of when it was said, in the user's time zone.
         confidence: of what it finds.
     """
 
-    pattern: re.Pattern[str]
+    pattern: str
     build: Build
     confidence: float = 0.9
 
-
-def rule(pattern: str, build: Build, confidence: float = 0.9) -> Rule:
-    """A rule whose pattern ignores case; ``(?-i:...)`` inside it does not."""
-    return Rule(re.compile(pattern, re.IGNORECASE), build, confidence)
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        """The pattern, compiled when it is first used: all rules take a quarter of a second, and few commands read
+        what somebody said."""
+        return re.compile(self.pattern, re.IGNORECASE)
 
 
 # How much a fact matters, by the beginning of its path; what is not listed is 0.5.

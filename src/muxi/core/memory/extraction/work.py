@@ -9,7 +9,7 @@ from typing import Protocol
 
 from muxi.core.memory.facts import Change, Fact
 from muxi.core.models.base import Usage
-from muxi.ids import ExtractionFailureId, MessageId, SessionId, UserId
+from muxi.ids import ExtractionFailureId, MemoryId, MessageId, SessionId, UserId
 
 #: The source of facts that were found in what a user said.
 EXTRACTION = "extraction"
@@ -45,6 +45,21 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A statement that was found before, and stands.
+
+    Attributes:
+        id: of the memory.
+        text: its words.
+        said_at: when it was said last, in UTC.
+    """
+
+    id: MemoryId
+    text: str
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What is read in one go.
 
@@ -53,12 +68,14 @@ class Batch:
         messages: in the order in which they were said.
         earlier: of each session, what the user said in it before, oldest first.
         facts: what is known of the user, in the order in which it was last said.
+        statements: what else is, the newest first.
     """
 
     user_id: UserId
     messages: tuple[Heard, ...]
     earlier: Mapping[SessionId, tuple[str, ...]] = field(default_factory=dict)
     facts: tuple[Fact, ...] = ()
+    statements: tuple[Known, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,7 @@ class Statement:
         confidence: 0 to 1.
         evidence: the messages that it rests on.
         said_at: when the last of them was said.
+        replaces: the memories that are not true any more, if it is.
     """
 
     text: str
@@ -78,6 +96,7 @@ class Statement:
     confidence: float
     evidence: tuple[MessageId, ...]
     said_at: datetime
+    replaces: tuple[MemoryId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from muxi.core.memory.extraction.phrases import LOWER, NAME, ORGANISATION, PLACE, thing
 from muxi.core.memory.extraction.place_rules import is_place, location_path
-from muxi.core.memory.extraction.types import Claim, rule
+from muxi.core.memory.extraction.types import Claim, Rule
 from muxi.core.memory.extraction.vocabulary import LEADERS, OCCUPATIONS
 
 _ADVERB = r"(?:(?:currently|now|still|actually|also|just|recently|mostly|mainly|full[- ]time|part[- ]time) ){0,2}"
@@ -120,47 +120,47 @@ _FIELD = (
 _FIELD_END = r"(?=\s*$|[,;.]|\s+(?:at|in|from|and i|but|because|so|now|right|for|when|while|before|full)\b)"
 _SCHOOL = rf"(?: (?:at|from) (?:the )?(?P<school>{ORGANISATION}))?"
 RULES = (
-    rule(rf"i {_ADVERB}work {_ADVERB}as (?:an? |the )?{_ROLE}{_AT}{_IN}", _role, 0.95),
-    rule(rf"{_AM} {_ADVERB}(?:working|employed) as (?:an? |the )?{_ROLE}{_AT}{_IN}", _role, 0.95),
-    rule(rf"{_AM} {_ADVERB}(?P<article>an? |the )?(?:\d{{1,3}}[ -]years?[ -]old )?{_ROLE}{_AT}{_IN}", _role_if_known),
-    rule(rf"{_AM} {_ADVERB}(?P<role>retired|self[ -]employed|unemployed)\b(?! from {NAME})", _status),
-    rule(
+    Rule(rf"i {_ADVERB}work {_ADVERB}as (?:an? |the )?{_ROLE}{_AT}{_IN}", _role, 0.95),
+    Rule(rf"{_AM} {_ADVERB}(?:working|employed) as (?:an? |the )?{_ROLE}{_AT}{_IN}", _role, 0.95),
+    Rule(rf"{_AM} {_ADVERB}(?P<article>an? |the )?(?:\d{{1,3}}[ -]years?[ -]old )?{_ROLE}{_AT}{_IN}", _role_if_known),
+    Rule(rf"{_AM} {_ADVERB}(?P<role>retired|self[ -]employed|unemployed)\b(?! from {NAME})", _status),
+    Rule(
         rf"my (?:job|profession|occupation|role|job title|position)(?: here)?(?:'s| is|:) (?!in\b|to\b|at\b"
         rf"|the\b|not\b|so\b|very\b|hard\b|boring\b)(?:an? )?{_ROLE}{_AT}",
         _role,
     ),
-    rule(rf"i (?:just |recently )?(?:got|was|have been) promoted to {_ROLE}", _role),
-    rule(rf"as (?P<article>an? ){_ROLE}, (?:i|my)\b", _role_if_known, 0.85),
-    rule(r"i do (?=[^,.]{2,40} for a living\b)", _doing),
-    rule(
+    Rule(rf"i (?:just |recently )?(?:got|was|have been) promoted to {_ROLE}", _role),
+    Rule(rf"as (?P<article>an? ){_ROLE}, (?:i|my)\b", _role_if_known, 0.85),
+    Rule(r"i do (?=[^,.]{2,40} for a living\b)", _doing),
+    Rule(
         rf"(?:i|we) {_ADVERB}(?:work|started working|have worked|started)(?: {_ADVERB})?\s?(?:at|for|with) {_EMPLOYER}"
         rf"(?: as (?:an? |the )?{_ROLE})?",
         _employer,
     ),
-    rule(rf"{_AM} {_ADVERB}(?:working|employed|interning) (?:at|for|by|with) {_EMPLOYER}", _employer),
-    rule(
+    Rule(rf"{_AM} {_ADVERB}(?:working|employed|interning) (?:at|for|by|with) {_EMPLOYER}", _employer),
+    Rule(
         rf"(?:i|i've) {_ADVERB}(?:started|got|took|have|accepted|begun) (?:a|my) (?:new )?job (?:at|with) {_EMPLOYER}",
         _employer,
     ),
-    rule(rf"i {_ADVERB}joined (?P<employer>{ORGANISATION}) as\b", _employer),
-    rule(rf"my (?:current |new )?(?:employer|company)(?:'s| is|:) (?!called\b)(?P<employer>{ORGANISATION})", _employer),
-    rule(
+    Rule(rf"i {_ADVERB}joined (?P<employer>{ORGANISATION}) as\b", _employer),
+    Rule(rf"my (?:current |new )?(?:employer|company)(?:'s| is|:) (?!called\b)(?P<employer>{ORGANISATION})", _employer),
+    Rule(
         rf"i (?:left|quit) (?:my job at )?(?P<left>{ORGANISATION}),? and (?:just |recently )?(?:joined"
         rf"|started at|moved to|now work (?:at|for)) (?P<employer>{ORGANISATION})",
         _left,
     ),
-    rule(rf"i (?:just |recently )?(?:quit|left|lost) my (?:old )?job (?:at|with) (?P<left>{ORGANISATION})", _left),
-    rule(rf"i no longer work (?:at|for|with) (?P<left>{ORGANISATION})", _left),
-    rule(rf"i (?:don't|do not) work (?:at|for|with) (?P<left>{ORGANISATION}) any ?(?:more|longer)", _left),
-    rule(rf"(?:i|i've) {_ADVERB}studied {_FIELD}{_FIELD_END}{_SCHOOL}", _studies),
-    rule(rf"{_AM} {_ADVERB}(?:studying|majoring in) {_FIELD}{_FIELD_END}{_SCHOOL}", _studies, 0.85),
-    rule(
+    Rule(rf"i (?:just |recently )?(?:quit|left|lost) my (?:old )?job (?:at|with) (?P<left>{ORGANISATION})", _left),
+    Rule(rf"i no longer work (?:at|for|with) (?P<left>{ORGANISATION})", _left),
+    Rule(rf"i (?:don't|do not) work (?:at|for|with) (?P<left>{ORGANISATION}) any ?(?:more|longer)", _left),
+    Rule(rf"(?:i|i've) {_ADVERB}studied {_FIELD}{_FIELD_END}{_SCHOOL}", _studies),
+    Rule(rf"{_AM} {_ADVERB}(?:studying|majoring in) {_FIELD}{_FIELD_END}{_SCHOOL}", _studies, 0.85),
+    Rule(
         rf"i (?:have|hold|got) an? (?:\w+ |\w+'s )?(?:degree|phd|doctorate|master's|bachelor's"
         rf"|diploma) in {_FIELD}{_FIELD_END}{_SCHOOL}",
         _studies,
     ),
-    rule(rf"i (?:just |recently )?graduated (?:in {_FIELD} )?from (?:the )?(?P<school>{ORGANISATION})", _studies),
-    rule(
+    Rule(rf"i (?:just |recently )?graduated (?:in {_FIELD} )?from (?:the )?(?P<school>{ORGANISATION})", _studies),
+    Rule(
         r"i (?:go to|attend|study at|went to) (?:the )?(?P<school>(?-i:MIT|Stanford|Harvard|Oxford|Cambridge"
         r"|Yale|Princeton|UCLA|ETH|Berkeley|Columbia|Cornell|NYU|(?:University of [A-Z]\w+)"
         r"|(?:[A-Z]\w+ ){1,3}(?:University|College|School|Institute)))",

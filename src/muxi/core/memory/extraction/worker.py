@@ -32,6 +32,8 @@ LAST_RETRY = timedelta(minutes=10)
 #: How long a batch is its worker's own. Who works longer only works in vain.
 LEASE = timedelta(seconds=10)
 MODEL_LEASE = timedelta(minutes=3)
+#: Of the statements that stand, so many are looked through for what new ones contradict.
+MOST_STATEMENTS = 500
 #: What a message costs beside its own tokens.
 OVERHEAD = 20
 
@@ -169,7 +171,11 @@ class Worker:
         self._finish(claim, batch, found)
 
     async def _extract(self, batch: Batch) -> Found:
-        return await self._extractor.extract(batch) if batch.messages else Found()
+        if not batch.messages:
+            return Found()
+        if self._extractor.calls:  # rules read messages only
+            batch = replace(batch, statements=tuple(self._store.statements(batch.user_id, MOST_STATEMENTS)))
+        return await self._extractor.extract(batch)
 
     def _fitting(self, messages: tuple[Heard, ...]) -> tuple[Heard, ...]:
         room = self._pace.batch_tokens

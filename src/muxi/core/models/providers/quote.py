@@ -11,7 +11,7 @@ from itertools import islice
 
 import snowballstemmer
 
-from muxi.core.models.base import Completion, Prompt, Usage
+from muxi.core.models.base import Completion, Prompt, Recalled, Usage
 
 NOTICE = "(No chat model is configured: I can only quote what you told me.)"
 
@@ -93,15 +93,23 @@ def _told(prompt: Prompt) -> list[_Said]:
     """What the user said: in this conversation, the newest first, then what was recalled, the best first."""
     lines = [line.text for line in reversed(prompt.recent) if line.role == "user"]
     here = [_Said(text[:_LONGEST_READ], "in this conversation") for text in lines]
-    return here + [_Said(one.text[:_LONGEST_READ], f"{one.channel}, {_day(one.said_at)}") for one in prompt.recalled]
+    return here + [_Said(one.text[:_LONGEST_READ], _where(one)) for one in prompt.recalled]
+
+
+def _where(one: Recalled) -> str:
+    if not one.shared_by:
+        return f"{one.channel}, {_day(one.said_at)}"
+    return f"shared by {f'the team {one.team}' if one.team else one.shared_by}, {_day(one.said_at)}"
 
 
 def _known(prompt: Prompt, about: frozenset[str]) -> Iterator[_Said]:
     """What is known of the user about something, where none of their own words tells it."""
-    for one in prompt.known:
+    known = [(one, "") for one in prompt.known]
+    known += [(one, f"shared by the team {team.name}, ") for team in prompt.teams for one in team.known]
+    for one, by in known:
         label = " ".join(re.split(r"[._\\]+", one.path))
         if about & _topics(label):
-            yield _Said(f"{label}: {one.value[:_LONGEST_READ]}", _day(one.since))
+            yield _Said(f"{label}: {one.value[:_LONGEST_READ]}", f"{by}{_day(one.since)}")
 
 
 def _tells(text: str, message: str) -> bool:

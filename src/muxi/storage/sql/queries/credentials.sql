@@ -49,11 +49,11 @@ WHERE formation_id = :formation_id AND user_id = :user_id AND service = :service
 -- name: credential_used$
 -- No row: it was deleted or erased meanwhile.
 UPDATE credentials SET last_used_at = :at
-WHERE formation_id = :formation_id AND id = :id
+WHERE formation_id = :formation_id AND id = :id AND user_id = :user_id
 RETURNING id;
 
 -- name: delete_credential$
-DELETE FROM credentials WHERE formation_id = :formation_id AND id = :id RETURNING id;
+DELETE FROM credentials WHERE formation_id = :formation_id AND id = :id AND user_id = :user_id RETURNING id;
 
 -- name: delete_data_key!
 -- With the last that it opened.
@@ -71,7 +71,7 @@ VALUES (:formation_id, :user_id, :master_key_id, :wrapped, :at)
 ON CONFLICT DO NOTHING;
 
 -- name: wrapped_otherwise
--- Behind a user; at most so many of a formation at a time.
+-- Of everybody. Behind a user; at most so many of a formation at a time.
 SELECT user_id, master_key_id, wrapped FROM data_keys
 WHERE formation_id = :formation_id AND user_id > :after AND master_key_id <> :master_key_id
 ORDER BY user_id

@@ -13,6 +13,7 @@ WHERE extractions.opted_out_at IS NULL
 RETURNING said;
 
 -- name: anybody_waits$
+-- Of everybody.
 SELECT 1 FROM extractions
 WHERE formation_id || '' = :formation_id AND waiting_since IS NOT NULL
 LIMIT 1;
@@ -26,10 +27,11 @@ FROM users u
 WHERE u.formation_id = :formation_id AND u.id = :user_id;
 
 -- name: messages_waiting
--- What the agent had said just before is read along.
-SELECT m.place, m.id, m.session_id, m.seq, m.agent_id, s.channel, m.text, m.created_at, a.text
+-- What the agent had said just before is read along. After a split the session can be of whom the user was merged with:
+-- behind the walls of Postgres nothing is seen of it.
+SELECT m.place, m.id, m.session_id, m.seq, m.agent_id, coalesce(s.channel, ''), m.text, m.created_at, a.text
 FROM messages m
-JOIN sessions s ON s.formation_id = m.formation_id AND s.id = m.session_id
+LEFT JOIN sessions s ON s.formation_id = m.formation_id AND s.id = m.session_id
 LEFT JOIN messages a ON a.formation_id = m.formation_id AND a.session_id = m.session_id AND a.seq = m.seq - 1
     AND a.role = 'assistant'
 WHERE m.formation_id || '' = :formation_id AND m.user_id = :user_id AND m.place > :after AND m.place <= :last
@@ -91,21 +93,28 @@ WHERE m.formation_id || '' = :formation_id AND m.place >= :first AND m.place <= 
       AND o.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id));
 
 -- name: memories_alike
-SELECT id, user_id, text, times, agent_id, metadata FROM memories
+SELECT id, user_id, text, times, agent_id, metadata, kind FROM memories
 WHERE formation_id = :formation_id AND text_key = :key AND kind = :kind AND superseded_at IS NULL
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
 ORDER BY id;
 
 -- name: memory_of_message
-SELECT id, user_id, text, times, agent_id, metadata FROM memories
+SELECT id, user_id, text, times, agent_id, metadata, kind FROM memories
 WHERE formation_id = :formation_id AND id = :id AND superseded_at IS NULL
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
 -- name: found_memories
-SELECT id, user_id, text, times, agent_id, metadata FROM memories
-WHERE formation_id || '' = :formation_id AND kind = 'found' AND superseded_at IS NULL
+SELECT id, user_id, text, times, agent_id, metadata, kind FROM memories
+WHERE formation_id = :formation_id AND kind = 'found' AND superseded_at IS NULL
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
 ORDER BY id;
+
+-- name: newest_statements
+SELECT id, text, said_at FROM memories
+WHERE formation_id = :formation_id AND kind = 'found' AND superseded_at IS NULL
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY id DESC
+LIMIT :limit;
 
 -- name: count_memory!
 UPDATE memories SET times = :times, version = :version
@@ -120,7 +129,7 @@ INSERT INTO extraction_failures (formation_id, id, user_id, first_place, last_pl
 VALUES (:formation_id, :id, :user_id, :first_place, :last_place, :code, :message, :tries, :failed_at);
 
 -- name: failures
--- Newest first; the cursor is the last row's time and id.
+-- Of everybody. Newest first; the cursor is the last row's time and id.
 SELECT id, user_id, first_place, last_place, code, message, tries, failed_at FROM extraction_failures
 WHERE formation_id = :formation_id AND (failed_at < :before OR (failed_at = :before AND id < :before_id))
 ORDER BY failed_at DESC, id DESC
@@ -134,29 +143,33 @@ ORDER BY failed_at DESC, id DESC
 LIMIT :limit;
 
 -- name: failure^
+-- Of everybody.
 SELECT id, user_id, first_place, last_place, code, message, tries, failed_at FROM extraction_failures
 WHERE formation_id = :formation_id AND id = :id;
 
 -- name: take_failure!
 -- 0 rows: somebody else has replayed it.
 DELETE FROM extraction_failures
-WHERE formation_id = :formation_id AND id = :id;
+WHERE formation_id = :formation_id AND id = :id AND user_id = :user_id;
 
 -- name: failed_again!
 UPDATE extraction_failures SET tries = tries + 1, code = :code, message = :message, failed_at = :now
-WHERE formation_id = :formation_id AND id = :id;
+WHERE formation_id = :formation_id AND id = :id AND user_id = :user_id;
 
 -- name: extraction_status^
+-- Of everybody.
 SELECT count(*), min(waiting_since) AS "waiting_since [timestamptz]" FROM extractions
 WHERE formation_id = :formation_id AND waiting_since IS NOT NULL;
 
 -- name: extraction_errors
+-- Of everybody.
 SELECT error, count(*) FROM extractions
 WHERE formation_id = :formation_id AND waiting_since IS NOT NULL AND error <> ''
 GROUP BY error
 ORDER BY error;
 
 -- name: count_failures$
+-- Of everybody.
 SELECT count(*) FROM extraction_failures WHERE formation_id = :formation_id;
 
 -- name: opted_out$

@@ -1,7 +1,7 @@
 -- Extraction on Postgres: who is claimed by somebody at this moment is passed over.
 
 -- name: claim^
--- Of those who are due, who waits longest. A time that lies ahead is of a clock that went back since.
+-- Of everybody. Of those who are due, who waits longest. A time that lies ahead is of a clock that went back since.
 UPDATE extractions SET
     leased_by = :token, leased_until = :lease_until,
     spent = CASE WHEN spent_on = :today THEN spent + :cost ELSE :cost END, spent_on = :today
@@ -31,3 +31,19 @@ FOR NO KEY UPDATE;
 SELECT heard_until FROM extractions
 WHERE formation_id = :formation_id AND user_id = :user_id AND leased_by = :token AND opted_out_at IS NULL
 FOR UPDATE;
+
+-- name: keys_repeated
+-- As the common one. OFFSET 0: behind a wall no index is used for what is made of another table's column in a join.
+SELECT DISTINCT n.text_key
+FROM messages m
+CROSS JOIN LATERAL (
+    SELECT r.id, r.text_key FROM memories r
+    WHERE r.formation_id = :formation_id AND r.id = 'mem_' || substr(m.id, 5) AND r.superseded_at IS NULL
+    OFFSET 0) n
+WHERE m.formation_id = :formation_id AND m.place >= :first AND m.place <= :last
+  AND m.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+  AND EXISTS (
+    SELECT 1 FROM memories o
+    WHERE o.formation_id = :formation_id AND o.text_key = n.text_key AND o.superseded_at IS NULL
+      AND o.kind = 'said' AND o.id <> n.id
+      AND o.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id));

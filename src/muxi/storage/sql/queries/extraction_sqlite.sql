@@ -1,7 +1,7 @@
 -- Extraction on SQLite, where the write transaction is the lock.
 
 -- name: claim^
--- Of those who are due, who waits longest. A time that lies ahead is of a clock that went back since.
+-- Of everybody. Of those who are due, who waits longest. A time that lies ahead is of a clock that went back since.
 UPDATE extractions SET
     leased_by = :token, leased_until = :lease_until,
     spent = CASE WHEN spent_on = :today THEN spent + :cost ELSE :cost END, spent_on = :today

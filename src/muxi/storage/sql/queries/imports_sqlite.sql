@@ -1,5 +1,5 @@
 -- Imports: look-ups of many memories, as SQLite takes lists.
 
 -- name: memories_stored
--- Whosesoever they are: of users who were merged they can be under another name.
+-- Of everybody. Whosesoever they are: of users who were merged they can be under another name.
 SELECT id FROM memories WHERE formation_id = :formation_id AND id IN (SELECT value FROM json_each(:ids));

@@ -3,7 +3,7 @@
 -- name: find_memory^
 -- Another user's id is as unknown as none.
 SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, embedding,
-    times, superseded_at, expires_at
+    times, superseded_at, expires_at, author_id
 FROM memories
 WHERE formation_id = :formation_id AND id = :id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);

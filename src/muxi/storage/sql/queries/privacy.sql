@@ -4,6 +4,7 @@
 -- take the front of the primary key instead, and read the whole formation. CROSS JOIN keeps the order of a join there.
 
 -- name: keep_sessions!
+-- Of everybody.
 -- After a merge and a split, a session of one can hold messages of the other: it goes to whose messages remain.
 UPDATE sessions SET key = 'kept:' || id, name = '', metadata = NULL, user_id = (
     SELECT min(m.user_id) FROM messages m
@@ -114,6 +115,23 @@ DELETE FROM claims
 WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
+-- name: teams_with_words_of
+SELECT DISTINCT m.user_id FROM users u CROSS JOIN memories m
+WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id
+  AND m.formation_id || '' = :formation_id AND m.author_id = u.id
+ORDER BY m.user_id;
+
+-- name: forget_author!
+-- What they have shared stays with its teams, without their name.
+UPDATE memories SET author_id = NULL
+WHERE formation_id || '' = :formation_id
+  AND author_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
+-- name: erase_team_members!
+DELETE FROM team_members
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+
 -- name: erase_identifiers!
 DELETE FROM identifiers
 WHERE formation_id = :formation_id
@@ -160,7 +178,7 @@ WHERE formation_id = :formation_id
 ORDER BY linked_at, shown, type;
 
 -- name: export_sessions
--- With those of others in which there are messages of this user: as erasing their owner would leave them.
+-- Of everybody. With those of others in which there are messages of this user: as erasing their owner would leave them.
 SELECT s.id, s.user_id, s.key, s.name, s.channel, s.started_at, s.last_at, s.next_seq,
     s.metadata, s.ended_at, s.expires_at, s.idle_s
 FROM sessions s
@@ -278,6 +296,12 @@ WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
 ORDER BY claimed_at, fingerprint;
 
+-- name: export_team_members
+SELECT team_id, user_id, role, joined_at FROM team_members
+WHERE formation_id || '' = :formation_id
+  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
+ORDER BY joined_at, team_id;
+
 -- name: export_audit
 SELECT seq, at, actor, action, user_id, details FROM audit
 WHERE formation_id = :formation_id
@@ -306,6 +330,7 @@ VALUES (:formation_id, :session_id, :seq, :id, :user_id, :role, :text, :agent_id
     :place);
 
 -- name: restore_buffer_clears*!
+-- The user is named beside it.
 INSERT INTO buffer_clears (formation_id, session_id, agent_id, through_seq)
 VALUES (:formation_id, :session_id, :agent_id, :through_seq);
 

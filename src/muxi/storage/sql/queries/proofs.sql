@@ -81,9 +81,8 @@ WHERE i.formation_id = :formation_id AND i.value = :value AND i.type = 'anonymou
   AND (i.expires_at IS NULL OR i.expires_at > :now);
 
 -- name: ended_tokens
-SELECT i.value, i.shown, u.canonical_id
+SELECT i.value, i.shown, (SELECT u.canonical_id FROM users u WHERE u.formation_id = :formation_id AND u.id = i.user_id)
 FROM identifiers i
-JOIN users u ON u.formation_id = i.formation_id AND u.id = i.user_id
 WHERE i.formation_id = :formation_id AND i.expires_at <= :now
 LIMIT :limit;
 

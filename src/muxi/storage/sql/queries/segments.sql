@@ -16,7 +16,7 @@ SELECT memory_floor FROM users WHERE formation_id = :formation_id AND id = :user
 -- name: memories_to_pack
 -- In the order in which they were last written; also those that were superseded.
 SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata,
-    CASE WHEN coalesce(:model, embedding_model) = embedding_model THEN embedding END, times, superseded_at, expires_at,
+    CASE WHEN coalesce(:model, embedding_model) = embedding_model THEN embedding END, times, superseded_at, expires_at, author_id,
     CASE WHEN coalesce(:model, embedding_model) = embedding_model THEN window_embedding END, traits, version
 FROM memories
 WHERE formation_id = :formation_id AND user_id = :user_id AND version > :version

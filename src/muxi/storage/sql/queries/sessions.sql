@@ -11,6 +11,7 @@ WHERE s.formation_id = :formation_id AND s.id = :session_id
   AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
 -- name: get_session^
+-- Of everybody.
 SELECT id, user_id, name, channel, started_at, last_at, next_seq - 1, metadata, ended_at, expires_at, idle_s
 FROM sessions
 WHERE formation_id = :formation_id AND id = :session_id;
@@ -22,7 +23,7 @@ VALUES (:formation_id, :session_id, :user_id, :key, :name, :channel, :started_at
     :idle_s);
 
 -- name: end_session!
--- Whoever comes again by its name begins anew.
+-- The user is named beside it. Whoever comes again by its name begins anew.
 UPDATE sessions SET ended_at = :now, key = 'ended:' || id
 WHERE formation_id = :formation_id AND id = :session_id AND ended_at IS NULL;
 
@@ -85,6 +86,7 @@ ORDER BY s.last_at DESC, s.id DESC
 LIMIT :limit;
 
 -- name: reserve_seq$
+-- The user is named beside it.
 -- The row's lock keeps two turns of one session apart: each gets consecutive numbers. No row: it is gone, or has ended.
 UPDATE sessions SET next_seq = next_seq + :count, last_at = :now
 WHERE formation_id = :formation_id AND id = :session_id AND ended_at IS NULL
@@ -97,6 +99,7 @@ VALUES (:formation_id, :session_id, :seq, :id, :user_id, :role, :text, :agent_id
     :place);
 
 -- name: messages_of
+-- The user is named beside it.
 -- Newest first; the cursor is the last row's seq. The caller has found the session as the user's own.
 SELECT id, session_id, seq, role, text, agent_id, metadata, created_at
 FROM messages
@@ -105,7 +108,7 @@ ORDER BY seq DESC
 LIMIT :limit;
 
 -- name: buffer_of
--- The newest messages of one session that were not cleared, newest first.
+-- The user is named beside it. The newest messages of one session that were not cleared, newest first.
 SELECT m.role, m.text
 FROM messages m
 WHERE m.formation_id = :formation_id AND m.session_id = :session_id

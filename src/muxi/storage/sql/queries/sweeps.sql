@@ -20,7 +20,7 @@ WHERE formation_id = :formation_id AND held_by = :holder;
 DELETE FROM repeats WHERE formation_id = :formation_id AND ends_at <= :now;
 
 -- name: owners_of_due_memories
--- Of the first that are due, by either reason. NULL: kept without a user.
+-- Of everybody. Of the first that are due, by either reason. NULL: kept without a user.
 SELECT DISTINCT d.user_id FROM (
     SELECT x.user_id FROM (
         SELECT user_id FROM memories
@@ -99,7 +99,7 @@ WHERE formation_id = :formation_id AND id IN (
     ORDER BY id LIMIT :limit);
 
 -- name: sweep_messages
--- Which sessions they were of.
+-- Of everybody. Which sessions they were of.
 DELETE FROM messages
 WHERE formation_id = :formation_id AND (session_id, seq) IN (
     SELECT session_id, seq FROM messages
@@ -108,6 +108,7 @@ WHERE formation_id = :formation_id AND (session_id, seq) IN (
 RETURNING session_id;
 
 -- name: sweep_buffer_clears!
+-- Of everybody.
 DELETE FROM buffer_clears
 WHERE formation_id = :formation_id AND session_id = :session_id
   AND EXISTS (
@@ -117,13 +118,14 @@ WHERE formation_id = :formation_id AND session_id = :session_id
     SELECT 1 FROM messages m WHERE m.formation_id = :formation_id AND m.session_id = :session_id);
 
 -- name: sweep_session!
--- If nothing of it is left.
+-- Of everybody. If nothing of it is left.
 DELETE FROM sessions
 WHERE formation_id = :formation_id AND id = :session_id AND last_at < :oldest
   AND NOT EXISTS (
     SELECT 1 FROM messages m WHERE m.formation_id = :formation_id AND m.session_id = :session_id);
 
 -- name: owners_of_old_facts
+-- Of everybody.
 SELECT DISTINCT o.user_id FROM (
     SELECT user_id FROM facts
     WHERE formation_id = :formation_id AND last_at < :oldest

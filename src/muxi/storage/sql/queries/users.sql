@@ -4,10 +4,10 @@
 -- same end a value that is not to be searched by is compared as value || ''.
 
 -- name: newest_users
--- Canonical users below an id; a row an identifier, or one without.
+-- Of everybody. Canonical users below an id; a row an identifier, or one without.
 WITH page AS (
     SELECT u.id, u.created_at, u.disabled_at FROM users u
-    WHERE u.formation_id = :formation_id AND u.canonical_id = u.id AND u.id < :before
+    WHERE u.formation_id = :formation_id AND u.canonical_id = u.id AND u.id < :before AND u.kind = 'person'
       AND (:only = '' OR u.disabled_at IS NULL)
     ORDER BY u.id DESC
     LIMIT :limit)
@@ -23,10 +23,11 @@ WHERE m.formation_id = :formation_id AND m.canonical_id = page.id
 ORDER BY page.id DESC, i.linked_at, i.shown, i.type;
 
 -- name: newest_disabled_users
--- The same of those who are shut out, by an index of them alone.
+-- Of everybody. The same of those who are shut out, by an index of them alone.
 WITH page AS (
     SELECT u.id, u.created_at, u.disabled_at FROM users u
-    WHERE u.formation_id = :formation_id AND u.canonical_id = u.id AND u.id < :before AND u.disabled_at IS NOT NULL
+    WHERE u.formation_id = :formation_id AND u.canonical_id = u.id AND u.id < :before AND u.kind = 'person'
+      AND u.disabled_at IS NOT NULL
     ORDER BY u.id DESC
     LIMIT :limit)
 SELECT page.id, page.created_at, page.disabled_at, (
@@ -41,6 +42,7 @@ WHERE m.formation_id = :formation_id AND m.canonical_id = page.id
 ORDER BY page.id DESC, i.linked_at, i.shown, i.type;
 
 -- name: matching_users
+-- Of everybody.
 -- Users by the beginning of an identifier: a range of values, or a second one. Each user once, by its first match.
 WITH found AS (
     SELECT * FROM (
@@ -92,7 +94,7 @@ WHERE m.formation_id = :formation_id AND m.canonical_id = page.id
 ORDER BY page.value, page.type, i.linked_at, i.shown, i.type;
 
 -- name: matching_disabled_users
--- The same of those who are shut out, from their own index: they are few, and may be behind many matches.
+-- Of everybody. The same of those who are shut out, from their own index: they are few, and may be behind many matches.
 WITH page AS (
     SELECT i.value, i.type, c.id, c.created_at, c.disabled_at
     FROM users c CROSS JOIN users u CROSS JOIN identifiers i
@@ -133,7 +135,7 @@ FROM users u
 JOIN users c ON c.formation_id = u.formation_id AND c.id = u.canonical_id
 JOIN users m ON m.formation_id = u.formation_id AND m.canonical_id = c.id
 LEFT JOIN identifiers i ON i.formation_id = m.formation_id AND i.user_id = m.id
-WHERE u.formation_id = :formation_id AND u.id = :user_id
+WHERE u.formation_id = :formation_id AND u.id = :user_id AND u.kind = 'person'
 ORDER BY i.linked_at, i.shown, i.type;
 
 -- name: disable_users$

@@ -1,0 +1,1 @@
+"""Random calls over HTTP against a model of who may see what: `python -m tests.fuzz`."""
