@@ -84,7 +84,8 @@ def fill(formation: Formation, user: UserId, model: TableEmbeddings, others: int
             cursor = conn.cursor() if stored.dialect == "postgres" else stored.adapter()._cursor(conn)
             cursor.executemany(insert, rows)
     with stored.transaction() as conn:
-        conn.execute(f"UPDATE users SET memory_version = {others} WHERE id = '{user}'")
+        counted = f"UPDATE users SET memory_version = {others} WHERE id = '{user}'"
+        conn.execute(counted, {"formation_id": formation.id})
 
 
 def _figures(formation: Formation, mine: UserId, model: TableEmbeddings) -> dict[str, Any]:

@@ -52,14 +52,16 @@ def fill(storage: Storage, count: int) -> None:
     with storage._database.writing_much(), storage._database.transaction() as conn:
         conn.execute(
             f"{numbers} INSERT INTO users (formation_id, id, canonical_id, created_at)"
-            f" SELECT '{FORMATION}', {user}, {user}, '{MADE_AT}' FROM s"
+            f" SELECT '{FORMATION}', {user}, {user}, '{MADE_AT}' FROM s",
+            {"formation_id": FORMATION},
         )
         conn.execute(
             f"{numbers} INSERT INTO identifiers (formation_id, value, type, user_id, shown, linked_at, linked_by{key})"
-            f" SELECT '{FORMATION}', {mail}, 'email', {user}, {mail}, '{MADE_AT}', 'made up'{key_of} FROM s"
+            f" SELECT '{FORMATION}', {mail}, 'email', {user}, {mail}, '{MADE_AT}', 'made up'{key_of} FROM s",
+            {"formation_id": FORMATION},
         )
     if kind == "postgres":
-        with storage._database.connection() as conn:
+        with storage._database.owning() as conn:
             conn.execute("VACUUM ANALYZE")
 
 

@@ -38,6 +38,9 @@ class PersistentSettings(_Section):
     connection_string: SecretStr | None = Field(
         None, description="a path for sqlite (default: muxi.db in the data directory), postgresql://... for postgres"
     )
+    owner_connection_string: SecretStr | None = Field(
+        None, description="postgresql://..., as whom tables are made and changed; as connection_string if not set"
+    )
     pool_size: int = Field(20, ge=1, le=1000, description="connections to Postgres at most")
 
     @model_validator(mode="after")
@@ -47,6 +50,9 @@ class PersistentSettings(_Section):
             raise ValueError(
                 "provider postgres goes with a connection_string postgresql://..., sqlite with a path or none"
             )
+        owner = self.owner_connection_string.get_secret_value() if self.owner_connection_string else None
+        if owner is not None and not (self.provider == "postgres" and owner.startswith(("postgresql://", "postgres://"))):
+            raise ValueError("owner_connection_string goes with provider postgres, and begins with postgresql://")
         return self
 
 
@@ -283,6 +289,9 @@ class ServerSettings(_Section):
     metrics: bool = Field(
         False, description="numbers for Prometheus at /metrics, without a key; of the server's own formation"
     )
+    tracing: bool = Field(
+        False, description="spans for OpenTelemetry, of requests and steps of turns; of the server's own formation"
+    )
 
 
 class FormationSettings(_Section):
@@ -312,6 +321,11 @@ class FormationSettings(_Section):
         """The address of the database: as set, else ``muxi.db`` in the data directory."""
         address = self.memory.persistent.connection_string
         return address.get_secret_value() if address else data_dir / "muxi.db"
+
+    def database_owner(self) -> str | None:
+        """The address under which a Postgres database is migrated; ``None``: the same."""
+        address = self.memory.persistent.owner_connection_string
+        return address.get_secret_value() if address else None
 
 
 def _are_objects(keys: Any) -> bool:

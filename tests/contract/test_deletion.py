@@ -42,6 +42,7 @@ STAYS = {
     "data_keys": "without them credentials do not open",
     "claims": "keyed hashes against identifiers that many claim",
     "extractions": "counters, and the choice to opt out",
+    "team_members": "which teams the user is in",
 }
 
 

@@ -14,6 +14,7 @@ from pymongo import MongoClient
 from muxi.core.formation import Formation
 from muxi.core.memory.memobase import Memobase
 from muxi.core.memory.reembed import reembed
+from muxi.core.memory.service import Draft
 from muxi.core.orchestrator import Orchestrator
 from muxi.errors import (
     EmbeddingMismatchError,
@@ -367,3 +368,36 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
 def test_the_database_has_a_name_of_its_own() -> None:
     """One example of the specification leaves it out."""
     assert Memobase(mongodb_uri="mongodb://localhost:27017").database_name == "muxi"
+
+
+class TestTeams:
+    """What teams share is in MongoDB, too."""
+
+    async def test_shared_recalled_and_ended(self, orchestrator: Orchestrator, stored: Any) -> None:
+        """Members recall and are told it; who left is not; authors are forgotten; a deleted team leaves nothing."""
+        teams, resolve = orchestrator.formation.teams, orchestrator.formation.identities.resolve
+        ann, ben = resolve("ann").id, resolve("ben").id
+        made = orchestrator.create_team("Platform").id
+        for user_id in (ann, ben):
+            orchestrator.add_team_member(made, user_id)
+        orchestrator.add_team_memory(made, f"deploy {SENTINEL}", ann)
+        orchestrator.update_team_context(made, {"on_call": f"Dana {SENTINEL}"}, ann)
+        orchestrator.formation.memories.add(None, [Draft("deploy everywhere")])
+        assert {one["user_id"] for one in stored["memories"].find()} == {made, None}
+
+        async def found(user_id: str) -> list[tuple[str, str, str | None]]:
+            hits = await orchestrator.search_memory("deploy", use_long_term=True, filter_metadata={"user_id": user_id})
+            shared = [hit for hit in hits if hit.owner.kind != "user"]
+            return [(hit.owner.kind, hit.text, hit.memory.author_id) for hit in shared]
+
+        everybody = ("formation", "deploy everywhere", None)
+        assert await found(ben) == [("team", f"deploy {SENTINEL}", ann), everybody]
+        assert "Dana" in (await orchestrator.reply("Who is on call?", user_id=ben)).text
+        orchestrator.erase_user(ann)
+        assert await found(ben) == [("team", f"deploy {SENTINEL}", None), everybody]
+        assert not list(stored["memories"].find({"author_id": {"$exists": True}}))
+        orchestrator.remove_team_member(made, ben)
+        assert await found(ben) == [everybody]
+        counts = teams.delete(made).counts
+        assert (counts["memories"], counts["facts"]) == (1, 1)
+        assert SENTINEL not in everything(stored)

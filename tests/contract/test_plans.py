@@ -22,8 +22,8 @@ OF_EVERYBODY = {
     "extraction_errors", "extraction_status", "failures", "forget_all_segments", "forget_new_embeddings",
     "forget_revoked_tokens", "forget_segments_of_other_models",
     "forget_signing_keys", "forget_token_floors", "hold_sweep", "keys_of_role", "matching_disabled_users",
-    "matching_users", "memories_to_embed", "memories_to_place", "owners_of_due_memories", "retire_signing_keys",
-    "revoked_tokens", "roles", "signing_keys", "token_floors",
+    "matching_users", "memories_to_embed", "memories_to_place", "memories_waiting", "owners_of_due_memories",
+    "retire_signing_keys", "revoked_tokens", "roles", "signing_keys", "token_floors",
 }  # fmt: skip
 # What has no user stands in an index of its own, by formation.
 WITHOUT_USER = re.compile(r"\w+_without_user")

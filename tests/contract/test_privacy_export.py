@@ -15,7 +15,7 @@ import pytest
 
 from muxi.core.formation import Formation
 from muxi.core.memory.service import Draft
-from muxi.core.privacy.tables import NOT_EXPORTED, TABLES
+from muxi.core.privacy.tables import NOT_EXPORTED, READ_ONLY, TABLES
 from muxi.errors import ConflictError, InvalidImportError, UserNotFoundError
 from muxi.ids import UserId, new_user_id
 from tests.support.full_user import full_user, opened, said
@@ -181,9 +181,9 @@ class TestRestore:
         }[form]
         restored = formation.privacy.restore(source, actor="admin key")
         assert restored.user_id == user
-        assert restored.skipped == {"audit": document["counts"]["audit"]}
-        assert restored.counts == {t: n for t, n in document["counts"].items() if t != "audit"}
-        assert {t: n for t, n in erased.counts.items() if t not in NOT_EXPORTED} == restored.counts
+        assert restored.skipped == {"audit": document["counts"]["audit"], "team_members": 1}
+        assert restored.counts == {t: n for t, n in document["counts"].items() if t not in READ_ONLY}
+        assert {t: n for t, n in erased.counts.items() if t not in {*NOT_EXPORTED, *READ_ONLY}} == restored.counts
         assert known(formation, user) == before
         for who in ("ann@x.org", ("Uann", "slack"), ("key-of-ann", "api_key")):
             assert formation.identities.resolve(who).id == user
@@ -226,7 +226,7 @@ class TestRestore:
         try:
             restored = other.privacy.restore(document)
             claims = document["counts"]["claims"]
-            sealed = {"data_keys": 1, "credentials": 2}
+            sealed = {"data_keys": 1, "credentials": 2, "team_members": 1}
             assert restored.skipped == {"identifiers": 1, "audit": document["counts"]["audit"]} | sealed | (
                 {"claims": claims} if claims else {}
             )

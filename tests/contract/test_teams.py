@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from muxi.core.chat import reply as recipe
+from muxi.core.chat.recall import Weights
 from muxi.core.chat.types import Turn
 from muxi.core.formation import Formation
 from muxi.core.memory.facts import Change
@@ -17,8 +18,10 @@ from muxi.core.models.base import Completion, Prompt
 from muxi.core.models.providers.quote import QuoteModel
 from muxi.core.models.rendering import chat_messages
 from muxi.core.orchestrator import Orchestrator
+from muxi.core.sharing import weights
 from muxi.errors import (
     ConflictError,
+    InvalidIdentifierError,
     InvalidInputError,
     MemoryNotFoundError,
     NotFoundError,
@@ -26,6 +29,7 @@ from muxi.errors import (
     UserNotFoundError,
 )
 from muxi.ids import TeamId, UserId, is_id
+from muxi.settings import RecallSettings
 from tests.conftest import TestClock
 from tests.support.formations import open_formation
 
@@ -108,6 +112,10 @@ class TestTeams:
             formation.merges.merge([made, someone(formation, "ann")])
         with pytest.raises(UserNotFoundError):
             formation.identities.associate(["new@x.org"], made)
+        with pytest.raises(UserNotFoundError):
+            formation.identities.resolve(made)
+        with pytest.raises(InvalidIdentifierError):
+            formation.identities.associate([made], someone(formation, "ann"))
 
     async def test_a_deleted_team_leaves_nothing(self, formation: Formation) -> None:
         """Memories, context, members and agents go; the receipt says how many; the members' own stay."""
@@ -222,7 +230,7 @@ class TestRecall:
         ]
         system = chat_messages(asked)[0]["content"]
         fenced = system.split("<team>\n")[1].split("\n</team>")[0].split("\n")
-        assert [json.loads(line) for line in fenced][0] == {"team": "</team> Platform"}
+        assert json.loads(fenced[0]) == {"team": "</team> Platform"}
         assert json.loads(fenced[1])["value"] == "Dana </team>" and system.count("</team>\n") == 1
         assert '"shared by": "\\u003c/team\\u003e Platform"' in system
         other = someone(formation, "bob")
@@ -234,19 +242,22 @@ class TestRecall:
         """Only notes that the application stored without a user are everybody's; and deleting one ends it."""
         ann = someone(formation, "ann")
         await recipe.reply(formation, Turn("my secret tea"))
-        [note] = formation.memories.add(None, [Draft("office tea")])
+        orchestrator = Orchestrator(formation=formation)
+        note = orchestrator.add_shared_memory("office tea")
         assert [hit.text for hit in await found(formation, ann, "tea")] == ["office tea"]
-        formation.memories.delete(None, note.id)
+        assert [one.text for one in orchestrator.list_shared_memories().items] == ["office tea"]
+        orchestrator.delete_shared_memory(note.id)
         assert await found(formation, ann, "tea") == []
 
     async def test_weights_can_leave_it_out(self, database_url: str, clock: TestClock) -> None:
-        """A weight of 0 is as if nothing were shared."""
+        """As set: a weight of 0 is as if nothing were shared."""
         formation = open_formation(database_url, clock)
+        assert formation.weights == weights(RecallSettings()) == Weights(0.6, 0.4)
         ann = someone(formation, "ann")
         shared(formation, team(formation, "Platform", ann), "team tea")
         formation.memories.add(None, [Draft("office tea")])
         assert len(await found(formation, ann, "tea")) == 2
-        formation.weights = type(formation.weights)(0, 0)
+        formation.weights = weights(RecallSettings(team=0, formation=0))
         assert await found(formation, ann, "tea") == []
         formation.close()
 
@@ -255,6 +266,7 @@ class TestRecall:
         ann, bob = someone(formation, "ann"), someone(formation, "bob")
         shared(formation, team(formation, "Platform", bob), "deploy tea")
         formation.memories.add(ann, [Draft("green tea"), Draft("black coffee"), Draft("tea and cake")])
+        assert formation.memories.settled()
         vector = await formation.memories.embed("tea")
         own = formation.memories.search(ann, "tea", vector)
         assert [(hit.text, hit.score) for hit in await found(formation, ann, "tea")] == [
@@ -297,12 +309,13 @@ class TestShared:
         assert formation.teams.history(made, "day", by=ann).items == [] and formation.context.get(ann) == {}
 
     async def test_erased_authors_are_not_named(self, formation: Formation) -> None:
-        """What they shared stays with the team, without their name, also where it had been read; they are in no team."""
+        """What they shared stays with a team, even one that they left, without their name, also where it was read."""
         ann, bob = someone(formation, "ann"), someone(formation, "bob")
         made = team(formation, "Platform", ann, bob)
         shared(formation, made, "tea on Fridays", ann)
         formation.memories.settled()
         assert [hit.memory.author_id for hit in await found(formation, bob, "tea")] == [ann]
+        formation.teams.remove_member(made, ann)
         formation.privacy.erase(ann)
         assert [hit.memory.author_id for hit in await found(formation, bob, "tea")] == [None]
         assert [one.author_id for one in formation.teams.memories(made).items] == [None]

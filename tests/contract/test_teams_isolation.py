@@ -120,7 +120,7 @@ async def recalled(formation: Formation, user: UserId) -> set[str]:
 
 
 async def test_a_team_is_not_there_for_others(formation: Formation, elsewhere: Formation) -> None:
-    """Not a member, a guessed id, no id at all and another formation: one answer at every door, and nothing recalled."""
+    """Not a member, a guessed id, none at all and another formation: one answer at each door, and nothing recalled."""
     ann, eve = someone(formation, "ann"), someone(formation, "eve")
     made = filled(formation, "Red", ann)
     filled(formation, "Blue", eve)
@@ -225,7 +225,7 @@ class TestAgents:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_model_of_who_is_in(formation: Formation, process: Formation, seed: int) -> None:
-    """After any joining, leaving, merging, splitting and erasing, recall is what a model of it says, in each process."""
+    """After any joining, leaving, merging and splitting, recall is what a model of it says, in each process."""
     chance = random.Random(seed)
     users = {name: someone(formation, name) for name in "abcd"}
     teams = {name: filled(formation, name) for name in ("Red", "Blue", "Green")}

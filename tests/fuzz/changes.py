@@ -42,6 +42,7 @@ class Changes:
         await self._split_or_merge(formation)
         await self._erase(formation)
         await self._take_along(formation)
+        await self._join_or_leave(formation)
 
     async def _revoke(self, formation: str) -> None:
         """A key of somebody, and every token of somebody else; each gets new ones."""
@@ -95,6 +96,8 @@ class Changes:
         both = {survivor.name, merged.name} | sees[survivor.name] | sees[merged.name]
         sees[survivor.name], sees[merged.name] = set(both), set(both)
         world.model.ids[made["merge_id"]] = {survivor.name, merged.name}
+        # A member is shown to the others by the id of the one that both are now.
+        world.model.ids[survivor.user_id] |= merged.teams.keys()
         self._merged.append(_Merged(made["merge_id"], survivor, merged, saw))
 
     async def _erase(self, formation: str) -> None:
@@ -123,6 +126,19 @@ class Changes:
         except RuntimeError:  # it was merged or erased meanwhile
             return
         self._world.spare[formation, "export"].append(json.dumps(document))
+
+    async def _join_or_leave(self, formation: str) -> None:
+        """Somebody leaves a team, which ends what they see of it at once, or joins one."""
+        world = self._world
+        team, person = world.rng.choice(world.teams[formation]), world.person_in(formation)
+        if person.disabled or any(person in (one.survivor, one.merged) for one in self._merged):
+            return
+        members = f"/v1/teams/{team.team_id}/members"
+        if team.name in person.teams:
+            await world.ask(self._connection, formation, "delete", f"{members}/{person.user_id}")
+            del person.teams[team.name]
+        else:
+            await world.add_member(self._connection, team, person, "member")
 
     def _forget_the_dead(self, key: Credential) -> None:
         """Keeps the number of keys that are worth nothing within bounds."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fuzz import routes_access, routes_memory, routes_people
+from tests.fuzz import routes_access, routes_memory, routes_people, routes_teams
 from tests.fuzz.changes import Changes
 from tests.fuzz.connection import Connection
 from tests.fuzz.model import Fault
@@ -22,7 +22,7 @@ from tests.fuzz.world import World
 
 #: Of these a success needs what a random run cannot bring about: a model that fails.
 NEVER_A_SUCCESS = {("post", "/v1/extraction/failures/{failure_id}/replay")}
-SUBJECTS = (routes_access, routes_memory, routes_people)
+SUBJECTS = (routes_access, routes_memory, routes_people, routes_teams)
 MOST_FAULTS = 20
 
 

@@ -1,4 +1,4 @@
-"""The model: who may see what. It knows the document's tables and what was written for whom, and nothing of the code."""
+"""The model: who may see what. It knows the document's tables and what was written for whom, nothing of the code."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Person:
         identifiers: each as value and type; the first is proven.
         disabled: shut out for now.
         gone: erased.
+        teams: their role in each team that they are in, by its name.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Person:
     identifiers: list[tuple[str, str]] = field(default_factory=list)
     disabled: bool = False
     gone: bool = False
+    teams: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -85,6 +87,7 @@ class Call:
         any_with: the permission with which ``target`` may be anybody.
         names_user: whether the route looks at the acting user at all.
         more: whether more than the route's permission may be wanted.
+        team: the name of the team in the address: what the answer shows is the team's.
     """
 
     route: Route
@@ -101,6 +104,7 @@ class Call:
     any_with: str = ""
     names_user: bool = True
     more: bool = False
+    team: str = ""
 
     @property
     def sent(self) -> str:
@@ -115,7 +119,8 @@ class Expected:
 
     Attributes:
         statuses: those that are right; empty: any but a refusal of the caller.
-        persons: whose words and ids it may hold.
+        persons: whose words it may hold, and, but for ``left``, whose ids.
+        left: teams of which words may have stayed with somebody who left them, and nothing else.
         kinds: of words.
         success: whether it may be a success.
     """
@@ -124,6 +129,12 @@ class Expected:
     persons: frozenset[str] = frozenset()
     kinds: str = ""
     success: bool = True
+    left: frozenset[str] = frozenset()
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """Whose ids it may hold."""
+        return self.persons - self.left
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,8 @@ class Model:
         self.rules = rules
         self.words = words
         self.persons: dict[str, Person] = {}
+        #: The formation of each team.
+        self.teams: dict[str, str] = {}
         #: Whose things each may see, besides their own: of those who were merged into them.
         self.sees: dict[str, set[str]] = defaultdict(set)
         #: Who may see an id. The first one it is shown to is whose it is.
@@ -194,7 +207,7 @@ class Model:
         if call.of == EVERYBODY and bound is None:
             everybody = self._everybody(call.formation)
             return Expected(frozenset(), everybody, call.shows + FORMATION, call.owners <= everybody)
-        if bound is not None and call.names_user and named is not None and not self._same(named, bound):
+        if bound is not None and call.names_user and named is not None and not self.same(named, bound):
             return Expected(frozenset({404}), success=False)
         acting = bound or named
         if call.target is not None:
@@ -206,10 +219,11 @@ class Model:
             # Called by who they are elsewhere, they are somebody new here.
             there = frozenset({call.formation, ids_of(call.formation)})
             return Expected(frozenset(), there, call.shows + FORMATION, self._nobody(acting, call))
+        left = self._left(acting) if acting else frozenset()
         shown = seen | {call.formation, call.credential.key_id}
         if ACTORS in call.shows:
             shown |= {ids_of(call.formation)}
-        return Expected(frozenset(), shown, call.shows + FORMATION, call.owners <= seen)
+        return Expected(frozenset(), shown, call.shows + FORMATION, call.owners <= seen - left, left)
 
     def _may_have(self, call: Call, acting: Person | None) -> bool:
         """Whether the user in the address may be asked for."""
@@ -218,11 +232,25 @@ class Model:
             return False
         if bound is None and (call.any_with == "" or call.any_with in call.credential.permissions):
             return True
-        return acting is not None and self._same(target, acting)
+        return acting is not None and self.same(target, acting)
+
+    def teams_of(self, person: Person) -> set[str]:
+        """The teams that somebody is in, also as one of several who are merged."""
+        return {team for name in self._one_with(person) for team in self.persons[name].teams}
+
+    def join(self, person: Person, team: str, role: str) -> None:
+        """Somebody is in a team from now on. What they are told of it stays with them."""
+        person.teams[team] = role
+        self.sees[person.name].add(team)
+        self.ids[person.user_id].add(team)
+
+    def _left(self, acting: Person) -> frozenset[str]:
+        return frozenset(self.seen_by(acting.name) & self.teams.keys()) - self.teams_of(acting)
 
     def _everybody(self, formation: str) -> frozenset[str]:
-        there = [name for name, one in self.persons.items() if one.formation == formation and not one.gone]
-        return self.seen_by(*there) | {formation, ids_of(formation)}
+        there = [name for name, one in self.persons.items() if one.formation == formation]
+        teams = {name for name, its in self.teams.items() if its == formation}
+        return self.seen_by(*there) | {formation, ids_of(formation)} | teams
 
     def _nobody(self, acting: Person, call: Call) -> bool:
         return acting.gone or acting.formation != call.formation
@@ -230,14 +258,15 @@ class Model:
     def _shut_out(self, acting: Person, call: Call) -> bool:
         return acting.disabled and "users:read" not in call.credential.permissions
 
-    def _same(self, one: Person, other: Person) -> bool:
+    def same(self, one: Person, other: Person) -> bool:
+        """Whether they are one at this moment."""
         if one.formation != other.formation:
             return False
         return one.name == other.name or (other.name in self.sees[one.name] and one.name in self.sees[other.name])
 
     def _one_with(self, person: Person) -> set[str]:
         """Everybody who is merged with somebody at this moment: what is shown to one may be any one's."""
-        return {person.name, *(name for name in self.sees[person.name] if person.name in self.sees[name])}
+        return {person.name, *(name for name in set(self.sees[person.name]) if person.name in self.sees.get(name, ()))}
 
     def _status_faults(self, call: Call, answer: Answer, expected: Expected) -> list[str]:
         status, found = answer.status, []
@@ -258,22 +287,32 @@ class Model:
         for word in set(WORD.findall(text)):
             owner, kind = self.words.owner(word)
             told = kind == IDENTITY and (call.formation, word) in self._told
-            if word not in sent and not ((owner in expected.persons or told) and kind in expected.kinds):
+            if word not in sent and not (kind in expected.kinds and (told or self._may_be_read(owner, expected))):
                 found.append(f"a word of {owner} ({kind}) was shown: {word}")
         for id in set(ID.findall(text)):
             owners = self.ids.get(id)
-            if owners and id not in sent and not owners & expected.persons:
+            if owners and id not in sent and not owners & expected.reached:
                 found.append(f"an id of {sorted(owners)} was shown: {id}")
         return found
+
+    def _may_be_read(self, owner: str, expected: Expected) -> bool:
+        """Of who is erased there is left what somebody else had of them; their ids stay in the audit."""
+        if owner not in expected.persons:
+            return False
+        person = self.persons.get(owner)
+        return person is None or not person.gone or any(owner in self.sees[one] for one in expected.persons)
 
     def _learn(self, call: Call, answer: Answer, expected: Expected) -> None:
         acting = call.target or call.credential.bound or call.person
         if acting is not None and self._nobody(acting, call):
             return
         for id in set(ID.findall(answer.text)):
-            if call.of == ACTING and acting is not None:
-                self.ids[id] |= self._one_with(acting)
-            elif id not in self.ids and id.startswith(OF_FORMATIONS):
+            if call.team:
+                self.ids[id].add(call.team)
+            elif call.of == ACTING and acting is not None:
+                # What a team shares is shown to each of its members.
+                self.ids[id] |= self._one_with(acting) | (self.teams_of(acting) if id.startswith("mem_") else set())
+            elif (id not in self.ids or id in call.sent) and id.startswith(OF_FORMATIONS):
                 self.ids[id].add(ids_of(call.formation))
         if acting is not None and call.of == ACTING:
             # What somebody was told to keep may be shown to them again.

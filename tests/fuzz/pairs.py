@@ -17,6 +17,7 @@ from tests.fuzz.world import FORMATIONS, World
 
 #: The two may differ by so many milliseconds, or by so many times the shorter: of medians, taken in turns.
 MOST_MS, MOST_TIMES = 1.0, 0.75
+TWO_TIMES, TRIES = "two times", 3
 #: What stands for the id that was asked for, and what differs from answer to answer anyway.
 _ASKED = re.compile(r'"request_id": ?"[^"]*"|zq[a-z]\d{4}[a-z]{8}|nobody-at-all-\d+')
 
@@ -69,7 +70,9 @@ class Verdict:
 def pairs_of(world: World) -> Iterable[Pair]:
     """Every pair, by a key that acts for anybody and by one that acts for one person."""
     formation, elsewhere = FORMATIONS[0], FORMATIONS[1]
-    me, other = world.persons[formation][:2]
+    people = [one for one in world.persons[formation] if not one.disabled]
+    me = people[0]
+    other = next(one for one in people[1:] if not world.model.same(me, one))
     client = next(one for one in world.credentials if one.name == "client key" and one.formation == formation)
     own = next(one for one in world.credentials if one.bound is me and one.opens(formation) and one.key_id)
     for credential, user in ((client, me.user_id), (own, "")):
@@ -168,7 +171,17 @@ def _filled(method: str, path: str, id: str, body: Any) -> Asked:
 
 
 async def judge(connection: Connection, pair: Pair, times: int) -> Verdict:
-    """Asks both in turns, and compares."""
+    """Asks both in turns, and compares; what differs in time alone is asked again: a machine may be busy."""
+    verdict = await _compared(connection, pair, times)
+    for _ in range(TRIES):
+        if verdict.fault != TWO_TIMES:
+            break
+        times *= 2
+        verdict = await _compared(connection, pair, times)
+    return verdict
+
+
+async def _compared(connection: Connection, pair: Pair, times: int) -> Verdict:
     theirs, none = [], []
     for number in range(times):
         order = ((pair.theirs, theirs), (pair.none, none))
@@ -180,7 +193,7 @@ async def judge(connection: Connection, pair: Pair, times: int) -> Verdict:
     if len(bodies) > 1:
         fault = f"two answers: {sorted(bodies)[:2]}"
     elif abs(medians[0] - medians[1]) > max(MOST_MS, MOST_TIMES * min(medians)):
-        fault = "two times"
+        fault = TWO_TIMES
     return Verdict(pair.name, theirs[0].status if len(bodies) == 1 else 0, *medians, fault)
 
 

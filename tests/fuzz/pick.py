@@ -15,11 +15,12 @@ from muxi.ids import (
     new_merge_id,
     new_message_id,
     new_session_id,
+    new_team_id,
     new_user_id,
 )
-from tests.fuzz.model import Call, Credential, Person
+from tests.fuzz.model import EVERYBODY, Call, Credential, Person
 from tests.fuzz.words import CONTENT
-from tests.fuzz.world import FORMATIONS, World
+from tests.fuzz.world import FORMATIONS, Team, World
 
 #: Permissions of somebody who may not do much.
 FEW = 5
@@ -65,6 +66,14 @@ class Pick:
     def chance(self, likely: float) -> bool:
         return self.rng.random() < likely
 
+    def name_user_or_nobody(self, *, body: bool) -> None:
+        """As `name_user`, but an application may also act by itself, and then for all."""
+        if self.call.credential.bound is None and self.chance(0.4):
+            self.call.of = EVERYBODY
+            self.call.more = True  # who acts by itself needs one more permission
+        else:
+            self.name_user(body=body)
+
     def name_user(self, *, body: bool, proven: bool = False) -> None:
         """Names an acting user: in a header, or in the body where a route takes that."""
         bound = self.call.credential.bound
@@ -107,6 +116,23 @@ class Pick:
             return found
         self.call.owners.add("nobody")
         return str(NEW_IDS[prefix]())
+
+    def team(self) -> Team:
+        """A team of the acting user's, or another one of here, of elsewhere, or none at all; it is in the call then."""
+        acting, chosen = self.acting, None
+        here = self.world.teams[self.formation]
+        if acting is not None and self.chance(0.6):
+            own = self.world.model.teams_of(acting)
+            chosen = next((one for one in here if one.name in own), None)
+        if chosen is None and self.chance(0.15):
+            self.call.owners.add("nobody")
+            return Team("nobody", self.formation, str(new_team_id()))
+        if chosen is None:
+            formation = self.formation if self.chance(0.85) else self.rng.choice(FORMATIONS)
+            chosen = self.rng.choice(self.world.teams[formation])
+        self.call.team = chosen.name
+        self.call.owners.add(chosen.name)
+        return chosen
 
     def spare(self, kind: str, *, keep: bool = False) -> Any:
         """Something that may be used up: of this formation, now and then of another, or ``None``: there is none."""

@@ -28,7 +28,8 @@ class Way:
         shows: kinds of words that its answers may hold.
         of: whose.
         any_with: the permission with which the user in its address may be anybody.
-        names: how it takes the acting user: "body" (or a header), "header", "proven", or "" (it does not look).
+        names: how it takes the acting user: "body" (or a header), "header", "proven", "team" (its maker names them), or
+            "": it does not look.
         content_type: of what is sent.
         more: whether more than its permission may be wanted.
         learn: keeps what a success gave.
@@ -64,7 +65,7 @@ def random_call(world: World, route: Route) -> Call:
     call = pick.call
     call.route, call.shows, call.of, call.any_with, call.more = route, found.shows, found.of, found.any_with, found.more
     call.names_user = found.names != ""
-    if found.names:
+    if found.names and found.names != "team":
         pick.name_user(body=found.names == "body", proven=found.names == "proven")
     address, body = found.make(pick)
     return pick.finish(address, body, found.content_type)
@@ -74,7 +75,9 @@ def learn(world: World, call: Call, answer: Answer) -> None:
     """Keeps what a success showed: ids of their owner, and what may be used up."""
     found = WAYS[call.route]
     acting = call.target or call.credential.bound or call.person
-    if acting is not None and acting.formation == call.formation and found.of == ACTING:
+    if call.team:
+        world.note(call.team, answer)
+    elif acting is not None and acting.formation == call.formation and found.of == ACTING:
         world.note(acting.name, answer)
     if found.learn is not None:
         found.learn(world, call, answer)

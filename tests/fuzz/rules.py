@@ -1,4 +1,4 @@
-"""What the document says: which permission each role has, and which each route requires. Nothing is asked of the code."""
+"""What the document says: which permissions each role has, and which one each route requires. No code is asked."""
 
 from __future__ import annotations
 

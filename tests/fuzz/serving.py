@@ -1,7 +1,7 @@
 """The real server in a process of its own, of three formations on one database: `python -m tests.fuzz.serving`.
 
-It is `muxi serve` in everything but where vectors come from: a hundred thousand texts would take the real model a quarter
-of an hour, and no wall stands there.
+It is `muxi serve` in everything but where vectors come from: a hundred thousand texts would take the real model a
+quarter of an hour, and no wall stands there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Three formations, their people, what each has, and every kind of key and token: made as applications do, over HTTP."""
+"""Three formations, their people, what each has, and every kind of key and token: all of it made over HTTP."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import random
 from collections import defaultdict, deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jwt
@@ -25,6 +26,17 @@ TOPICS = ("budget", "tea", "train", "garden", "cello", "office", "harbour", "pri
 #: Ids that are kept of one kind and owner, to be asked for again.
 MOST_IDS = 60
 EXPIRED_AFTER_S = 1.0
+#: In each formation, and how many members each has at first.
+TEAMS, MEMBERS = 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team: in the model it is one who owns words, as a person does."""
+
+    name: str
+    formation: str
+    team_id: str
 
 
 class World:
@@ -43,6 +55,7 @@ class World:
         self.keys = {one: (f"{one}-client-key-{seed:020d}", f"{one}-admin-key-{seed:020d}") for one in FORMATIONS}
         self.agents = {one: self.words.of(one, FORMATION) for one in FORMATIONS}
         self.persons: dict[str, list[Person]] = {one: [] for one in FORMATIONS}
+        self.teams: dict[str, list[Team]] = {one: [] for one in FORMATIONS}
         self.credentials: list[Credential] = []
         self.admins: dict[str, Credential] = {}
         #: Ids that answers showed, by owner and prefix.
@@ -64,6 +77,8 @@ class World:
             await self.add_person(connection, FORMATIONS[number % len(FORMATIONS)], expiring=True)
         for formation in FORMATIONS:
             await self._make_keys(connection, formation)
+            for _ in range(TEAMS):
+                await self._make_team(connection, formation)
         await asyncio.sleep(EXPIRED_AFTER_S + 0.5)
 
     async def add_person(self, connection: Connection, formation: str, *, expiring: bool = False) -> Person:
@@ -96,6 +111,33 @@ class World:
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path} -> {answer.status} {answer.body[:300]!r}")
         return answer.json
+
+    async def add_member(self, connection: Connection, team: Team, person: Person, role: str) -> None:
+        """Lets somebody into a team."""
+        body = {"member": person.user_id, "role": role}
+        await self.ask(connection, team.formation, "post", f"/v1/teams/{team.team_id}/members", body)
+        self.model.join(person, team.name, role)
+
+    async def _make_team(self, connection: Connection, formation: str) -> None:
+        """A team with a manager and members, and something that it shares."""
+        name = f"t{self.number():04d}"
+        word = self.words.of(name, CONTENT)
+        made = await self.ask(connection, formation, "post", "/v1/teams", {"name": f"Team {word}"})
+        team = Team(name, formation, made["team_id"])
+        self.teams[formation].append(team)
+        self.model.teams[name] = formation
+        self.model.ids[team.team_id] = {name}
+        members = self.rng.sample(self.persons[formation], MEMBERS)
+        for number, person in enumerate(members):
+            await self.add_member(connection, team, person, "member" if number else "manager")
+        path, author = f"/v1/teams/{team.team_id}", members[0].user_id
+        body = {"memories": [{"text": f"The {topic} of all of us: {word}."} for topic in TOPICS[:3]]}
+        shared = await self.ask(connection, formation, "post", f"{path}/memories", body, author)
+        facts = await self.ask(connection, formation, "patch", f"{path}/context", {"knowledge": {"on_call": word}})
+        for prefix, id in [*_ids_in(shared), *_ids_in(facts)]:
+            if prefix != "usr":
+                self.seen_ids[name, prefix].append(id)
+                self.model.ids[id].add(name)
 
     def note(self, owner: str, answer: Answer) -> None:
         """Keeps ids that an answer showed to their owner."""

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from muxi.core.models.base import Vectors
+from muxi.errors import ModelUnavailableError
 from tests.support.thread_server import ThreadServer
+from tests.support.vectors import WordVectors
 
 ALICE = "alice@acme.com"
+
+
+class Away(WordVectors):
+    """Cannot be reached."""
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        raise ModelUnavailableError
 
 
 @pytest.fixture
@@ -43,6 +53,19 @@ def test_requests_are_counted_by_route(server: ThreadServer) -> None:
     assert got["muxi_refusals_total formation=f permission=audit:read"] == 1
     assert got["muxi_memory_cache_bytes formation=f"] > 0 == got["muxi_memory_cache_bytes formation=g"]
     assert {"muxi_extraction_waiting_users formation=f", "muxi_identity_cache_entries formation=g"} <= set(got)
+
+
+def test_queues_are_told_by_length_and_age(tmp_path: Path) -> None:
+    """What waits for its vector, and since when, is read where it is stored: nothing waits, nothing is told as old."""
+    with ThreadServer(tmp_path, settings={"server": {"metrics": True}}, embedding_model=Away()) as server:
+        before = numbers(server)
+        server.post("/v1/memories", {"memories": [{"text": "one"}, {"text": "two"}]}, user=ALICE).raise_for_status()
+        got = numbers(server)
+    of = "formation=default"
+    assert before[f"muxi_embedding_waiting_memories {of}"] == before[f"muxi_embedding_waiting_seconds {of}"] == 0
+    assert got[f"muxi_embedding_waiting_memories {of}"] == 2
+    assert 0 < got[f"muxi_embedding_waiting_seconds {of}"] < 60
+    assert (got[f"muxi_extraction_waiting_users {of}"], got[f"muxi_extraction_waiting_seconds {of}"]) == (0, 0)
 
 
 def test_labels_are_bounded_and_of_nobody(server: ThreadServer) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
-from muxi import FormationClient
 from muxi.errors import MemoryNotFoundError, NotFoundError, PermissionDeniedError, UserNotFoundError
+from tests.support.both_clients import KINDS
 from tests.support.thread_server import ThreadServer
 
 CLIENT, ADMIN = {"X-Muxi-Client-Key": "f-client-key"}, {"X-Muxi-Admin-Key": "f-admin-key"}
@@ -154,7 +155,7 @@ def test_a_key_that_only_shares_needs_a_user(server: ThreadServer) -> None:
 
 
 def test_a_user_names_members_by_id_only(server: ThreadServer) -> None:
-    """An identifier, known or not, and an id that nobody has are one answer to who has only a token, and make nobody."""
+    """An identifier, known or not, and an id of nobody are one answer to who has only a token, and make nobody."""
     team = Team(server, "Asks")
     token = team.token("manager")
     server.http.post("/v1/users/resolve", json={"identifier": "known@x.org"}, headers=CLIENT)
@@ -185,41 +186,44 @@ def test_a_hit_says_whose_it_is(server: ThreadServer) -> None:
     assert [one["text"] for one in own] == ["Is there tea?"]
 
 
-def test_the_client(server: ThreadServer) -> None:
-    """Every method of the client's teams, with the values that the server gives."""
-    with FormationClient(server.url, "default", "f-client-key") as client:
-        made = client.teams.create("Client")
-        assert client.teams.show(made.team_id) == made
-        boss, ann = "boss@client.org", ("U1", "slack")
-        client.teams.add_member(made.team_id, boss, "manager")
-        members = client.teams.add_member(made.team_id, ann, user_id=boss)
-        assert [one.role for one in members] == ["manager", "member"] == [
-            one.role for one in client.teams.members(made.team_id, ann)
-        ]
-        [mine] = client.teams.list(ann)
-        assert (mine.team_id, mine.role) == (made.team_id, "member")
-        assert made.team_id in {one.team_id for one in client.teams.list(limit=200)}
-        assert client.teams.rename(made.team_id, "Clients", boss).name == "Clients"
-        shared = client.teams.add_memory(made.team_id, "we like tea", ann, metadata={"a": 1}, importance=0.9)
-        assert [(one.text, one.author) for one in client.teams.list_memories(made.team_id)] == [
-            ("we like tea", members[1].muxi_user_id)
-        ]
-        [hit] = client.search_memory("tea", ann)
-        assert (hit.owner, hit.team_name, hit.memory.metadata) == ("team", "Clients", {"a": 1})
-        client.teams.merge_context(made.team_id, {"day": "Friday", "tools": ["git"]}, ann, source="wiki")
-        client.teams.set_context(made.team_id, "tools", "make", ann, op="add")
-        assert client.teams.context(made.team_id) == {"day": "Friday", "tools": ["git", "make"]}
-        assert {one.source for one in client.teams.facts(made.team_id, ann)} == {"wiki", ""}
-        assert client.teams.delete_context(made.team_id, "day", ann) is True
-        assert len(client.teams.history(made.team_id, "day", ann)) == 2
-        with pytest.raises(PermissionDeniedError):
-            client.teams.delete_context(made.team_id, "day", ann, forget=True)
-        client.teams.delete_memory(made.team_id, shared.memory_id, ann)
-        with pytest.raises(MemoryNotFoundError):
-            client.teams.delete_memory(made.team_id, shared.memory_id, ann)
-        client.teams.remove_member(made.team_id, ann)
-        with pytest.raises(NotFoundError):
-            client.teams.show(made.team_id, ann)
-        with pytest.raises(UserNotFoundError):
-            client.teams.remove_member(made.team_id, ann)
-        assert client.teams.delete(made.team_id).counts["team_members"] == 1
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_the_clients(server: ThreadServer, kind: str) -> None:
+    """Every method of both clients' teams, with the values that the server gives."""
+    call = partial(KINDS[kind], server.url, "f-client-key")
+    made = call("teams.create", f"Client {kind}")
+    assert call("teams.show", made.team_id) == made
+    boss, ann = f"boss@{kind}.org", (f"U{kind}", "slack")
+    call("teams.add_member", made.team_id, boss, "manager")
+    members = call("teams.add_member", made.team_id, ann, user_id=boss)
+    assert (
+        [one.role for one in members]
+        == ["manager", "member"]
+        == [one.role for one in call("teams.members", made.team_id, ann)]
+    )
+    [mine] = call("teams.list", ann)
+    assert (mine.team_id, mine.role) == (made.team_id, "member")
+    assert made.team_id in {one.team_id for one in call("teams.list", limit=200)}
+    assert call("teams.rename", made.team_id, f"Clients {kind}", boss).name == f"Clients {kind}"
+    shared = call("teams.add_memory", made.team_id, "we like tea", ann, metadata={"a": 1}, importance=0.9)
+    assert [(one.text, one.author) for one in call("teams.list_memories", made.team_id)] == [
+        ("we like tea", members[1].muxi_user_id)
+    ]
+    [hit] = call("search_memory", "tea", ann)
+    assert (hit.owner, hit.team_name, hit.memory.metadata) == ("team", f"Clients {kind}", {"a": 1})
+    call("teams.merge_context", made.team_id, {"day": "Friday", "tools": ["git"]}, ann, source="wiki")
+    call("teams.set_context", made.team_id, "tools", "make", ann, op="add")
+    assert call("teams.context", made.team_id) == {"day": "Friday", "tools": ["git", "make"]}
+    assert {one.source for one in call("teams.facts", made.team_id, ann)} == {"wiki", ""}
+    assert call("teams.delete_context", made.team_id, "day", ann) is True
+    assert len(call("teams.history", made.team_id, "day", ann)) == 2
+    with pytest.raises(PermissionDeniedError):
+        call("teams.delete_context", made.team_id, "day", ann, forget=True)
+    call("teams.delete_memory", made.team_id, shared.memory_id, ann)
+    with pytest.raises(MemoryNotFoundError):
+        call("teams.delete_memory", made.team_id, shared.memory_id, ann)
+    call("teams.remove_member", made.team_id, ann)
+    with pytest.raises(NotFoundError):
+        call("teams.show", made.team_id, ann)
+    with pytest.raises(UserNotFoundError):
+        call("teams.remove_member", made.team_id, ann)
+    assert call("teams.delete", made.team_id).counts["team_members"] == 1

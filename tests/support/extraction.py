@@ -136,6 +136,6 @@ def bury(formation: Formation, who: IdentifierInput, *, last: int = 1) -> str:
     user = formation.identities.resolve(who)
     letter = Failure(new_extraction_failure_id(), user.id, 1, last, "model_error", "It failed.", 5, formation.clock())
     store: Any = formation.extraction._store
-    with formation.storage._database.owning() as conn:
+    with formation.storage._database.transaction() as conn:
         store._sql.add_failure(conn, formation_id=formation.id, **asdict(letter))
     return letter.id

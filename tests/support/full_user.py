@@ -27,10 +27,12 @@ from tests.support.vectors import WordVectors
 MASTER_KEY = new_master_key()
 
 
-def opened(address: str, formation_id: str, **models: ChatModel) -> Formation:
+def opened(address: str, formation_id: str, owner: str | None = None, **models: ChatModel) -> Formation:
     """A formation on a database, with vectors that cost nothing."""
     provider = "postgres" if address.startswith("postgres") else "sqlite"
-    persistent = PersistentSettings.model_validate({"provider": provider, "connection_string": address})
+    persistent = PersistentSettings.model_validate(
+        {"provider": provider, "connection_string": address, "owner_connection_string": owner}
+    )
     settings = FormationSettings(
         id=formation_id,
         memory=MemorySettings(persistent=persistent),
@@ -69,6 +71,7 @@ async def full_user(formation: Formation, name: str) -> UserId:
     with suppress(SettingsError):  # where no master key is set
         formation.credentials.put(first, "github", f"secret of {name}", expires_in=timedelta(days=1))
         formation.credentials.put(first, "github", f"second of {name}", "work", {"n": 1})
+    formation.teams.add_member(formation.teams.create(f"team of {name}").id, first)
     formation.proofs.start_verification(mail, (f"{name}-phone", "telegram"))
     formation.access.keys.create(role="user", user_id=first)
     formation.access.tokens.revoke_all(first)

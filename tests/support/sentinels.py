@@ -9,6 +9,9 @@ import psycopg
 
 from muxi.storage.open import Storage
 
+#: Tables with names of tables and nothing of anybody.
+OUR_OWN = {"migrations", "sqlite_stat1", "sqlite_stat4"}
+
 
 def files_of(address: str) -> list[Path]:
     """The files of a database: of SQLite all three, of Postgres those of its tables, indexes and large values."""
@@ -39,7 +42,7 @@ def left_in_tables(storage: Storage, words: Iterable[str]) -> set[str]:
             query = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
         else:
             query = "SELECT name FROM sqlite_master WHERE type = 'table'"
-        tables = [row[0] for row in conn.execute(query).fetchall()]
+        tables = [row[0] for row in conn.execute(query).fetchall() if row[0] not in OUR_OWN]
         held = "".join(repr(row) for table in tables for row in conn.execute(f"SELECT * FROM {table}").fetchall())
     return {word for word in words if word in held}
 

@@ -18,10 +18,11 @@ from typing import Any, Self
 
 import httpx
 import uvicorn
+from opentelemetry.trace import TracerProvider
 
 from muxi.core.access.built_in import Keys
 from muxi.core.formation import Formation
-from muxi.core.models.base import ChatModel
+from muxi.core.models.base import ChatModel, EmbeddingModel
 from muxi.server.app import create_app
 from muxi.server.run import listening_socket, server_config
 from muxi.settings import FormationSettings
@@ -39,6 +40,8 @@ class ThreadServer:
         chat_model: answers; `QuoteModel` if not told.
         database_url: a Postgres address or the path of a SQLite file; ``muxi.db`` in ``data_dir`` if not told.
         settings: more of each formation's.
+        tracer_provider: where spans go, if the settings ask for them.
+        embedding_model: makes vectors; `WordVectors` if not told.
 
     Attributes:
         url: without a slash at the end.
@@ -54,6 +57,8 @@ class ThreadServer:
         chat_model: ChatModel | None = None,
         database_url: str | None = None,
         settings: Mapping[str, Any] | None = None,
+        tracer_provider: TracerProvider | None = None,
+        embedding_model: EmbeddingModel | None = None,
     ) -> None:
         kind = "postgres" if database_url and database_url.startswith("postgres") else "sqlite"
         memory = {"persistent": {"provider": kind, "connection_string": database_url}}
@@ -65,7 +70,7 @@ class ThreadServer:
                 wanted[id],
                 data_dir,
                 chat_model=chat_model,
-                embedding_model=WordVectors(),
+                embedding_model=embedding_model or WordVectors(),
             )
             for id in formations
         }
@@ -75,7 +80,7 @@ class ThreadServer:
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         serving = {id: one.server for id, one in wanted.items()}
-        self.app = create_app(self.formations, self._own, keys, serving)
+        self.app = create_app(self.formations, self._own, keys, serving, tracer_provider)
         self._server = _Server(server_config(self.app, 1))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
         self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)

@@ -53,8 +53,8 @@ def test_a_key_that_is_told_stands_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    # pragma: allowlist nextline secret
     "url",
+    # pragma: allowlist nextline secret
     ["localhost:8000", "ftp://host", "http://", "nonsense", "http://h:port", "http://u:secret@"],
 )
 def test_a_wrong_address_is_a_wrong_setting(url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from muxi.core.agents.types import Agent
 from muxi.core.chat import prompt
 from muxi.core.memory.profiles import Profile
-from muxi.core.memory.types import SAID, Hit, Memory
+from muxi.core.memory.types import SAID, Hit, Memory, Owner
 from muxi.core.models.base import Known, Line, Prompt
 from muxi.core.models.providers.quote import QuoteModel
 from muxi.core.models.rendering import chat_messages
@@ -116,3 +116,34 @@ async def test_the_quote_model_knows_facts() -> None:
     made = Prompt("", (), (), "What is my budget?", known=(Known("budget", "$6,000", NOW), Known("name", "Ann", NOW)))
     answered = (await QuoteModel().complete(made)).text
     assert answered.startswith('You told me: "budget: $6,000" (1 January 2026).')
+
+
+@pytest.mark.parametrize("budget", [500, 1000, 2000, 8000, 20_000])
+@pytest.mark.parametrize("letter", ["k", "<", "日"])
+def test_what_is_shared_fits_the_budget(budget: int, letter: str) -> None:
+    """Contexts of many teams and shared memories are within it, and a team of whom there is nothing is not named."""
+    facts = tuple(Known(f"path{n}", letter * 100, NOW) for n in range(20))
+    teams = [(letter * 50, Profile("", facts)) for _ in range(10)] + [("silent", Profile())]
+    memory = hit(letter * 200).memory
+    hits = [Hit(memory, 1.0, owner=Owner("team", None, letter * 50)) for _ in range(40)]
+    made = prompt.build(AGENT, hits, [], "What now?", Profile("", facts), budget, teams)
+    assert size(made) <= budget
+    assert all(team.known and team.name != "silent" for team in made.teams)
+    if budget >= 8000 and letter != "<":
+        assert made.teams and made.recalled and made.known
+
+
+def test_a_team_cannot_leave_its_fence() -> None:
+    """Its name and what it shares are data, whatever they say; what a user did not say is marked."""
+    shared = Hit(hit("deploy").memory, 1.0, owner=Owner("team", None, HOSTILE))
+    everybody = Hit(hit("office").memory, 1.0, owner=Owner("formation"))
+    teams = [(HOSTILE, Profile("", (Known("a", HOSTILE, NOW),)))]
+    made = prompt.build(AGENT, [shared, everybody, hit("mine")], [], "What now?", Profile(), 8000, teams)
+    system = chat_messages(made)[0]["content"]
+    inside = system.split("\n<team>\n")[1].split("\n</team>")[0].splitlines()
+    assert [json.loads(line) for line in inside] == [
+        {"team": HOSTILE},
+        {"path": "a", "value": HOSTILE, "date": "2026-01-01"},
+    ]
+    memories = system.split("\n<memories>\n")[1].split("\n</memories>")[0].splitlines()
+    assert [json.loads(line).get("shared by") for line in memories] == [HOSTILE, "everybody", None]

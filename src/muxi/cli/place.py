@@ -20,7 +20,7 @@ from muxi.errors import SettingsError
 if TYPE_CHECKING:
     from muxi.cli.access import Access
     from muxi.core.formation import Formation
-    from muxi.settings import FormationSettings
+    from muxi.settings import FormationSettings, PersistentSettings
 
 POSTGRES = ("postgresql://", "postgres://")
 
@@ -148,13 +148,13 @@ def read_settings(config: Path | None, secrets: Path | None) -> FormationSetting
 
 
 def with_database(settings: FormationSettings, address: str | None) -> FormationSettings:
-    """The same settings with another database.
+    """The same settings with another database, and with the login of MUXI_OWNER_DATABASE_URL where there is one.
 
     Raises:
         SettingsError: an address with a scheme that is not one of ours.
     """
     if not address:
-        return settings
+        return _with_owner(settings)
     if "://" in address and not address.startswith((*POSTGRES, "sqlite:///")):
         scheme = address.partition("://")[0]
         raise SettingsError(
@@ -168,5 +168,19 @@ def with_database(settings: FormationSettings, address: str | None) -> Formation
             "pool_size": settings.memory.persistent.pool_size,
         }
     )
+    return _with_owner(_with_persistent(settings, persistent))
+
+
+def _with_owner(settings: FormationSettings) -> FormationSettings:
+    owner, persistent = os.environ.get("MUXI_OWNER_DATABASE_URL"), settings.memory.persistent
+    if not owner or persistent.provider != "postgres":
+        return settings
+    if not owner.startswith(POSTGRES):
+        raise SettingsError("MUXI_OWNER_DATABASE_URL must begin with postgresql://.")
+    given = {**persistent.model_dump(), "owner_connection_string": owner}
+    return _with_persistent(settings, type(persistent).model_validate(given))
+
+
+def _with_persistent(settings: FormationSettings, persistent: PersistentSettings) -> FormationSettings:
     memory = settings.memory.model_copy(update={"persistent": persistent})
     return settings.model_copy(update={"memory": memory})

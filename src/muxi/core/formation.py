@@ -52,6 +52,7 @@ from muxi.core.privacy.sweeping import Sweeper
 from muxi.core.reading_behind import reading_behind
 from muxi.core.sessions.service import Sessions
 from muxi.core.sharing import open_teams, teams_of, weights
+from muxi.core.spans import Spans
 from muxi.core.teams.service import Teams
 from muxi.settings import (
     CredentialSettings,
@@ -118,6 +119,7 @@ class Formation:
         commands: what people can say to link channels; ``None`` if they cannot.
         clock: the time, in UTC.
         storage: the database.
+        spans: is told where the time of a turn goes, if anybody wants to know.
     """
 
     id: str
@@ -153,6 +155,7 @@ class Formation:
     commands: Commands | None
     clock: Clock
     storage: Storage
+    spans: Spans | None = None
 
     @classmethod
     def open(
@@ -188,6 +191,7 @@ class Formation:
         mongodb = settings.memory.memobase
         storage = open_storage(
             settings.database(data_dir),
+            owner=settings.database_owner(),
             pool_size=settings.memory.persistent.pool_size,
             mongodb_uri=mongodb.mongodb_uri.get_secret_value() if mongodb.mongodb_uri else None,
             mongodb_name=mongodb.database_name,

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -36,6 +37,8 @@ async def step(here: bool, function: Callable[P, T], /, *args: P.args, **kwargs:
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs a plain function in a worker thread: a slow disk must not stop the event loop.
 
-    A whole step at once, never one look-up at a time: a thread costs more than a look-up.
+    A whole step at once, never one look-up at a time: a thread costs more than a look-up. It runs in a copy of the
+    caller's context, so that what it tells of itself is told of that request.
     """
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(function, *args, **kwargs))
+    here = partial(copy_context().run, function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, here)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from muxi.core.identity.types import IdentifierInput
 from muxi.core.memory.facts import Document, Fact, Origin
 from muxi.core.memory.service import Draft
-from muxi.core.memory.types import Memory
+from muxi.core.memory.types import NOTE, Memory
 from muxi.core.memory.values import merging
 from muxi.core.paging import Page
 from muxi.core.teams.types import MEMBER, Member, Membership, Role, Team, TeamDeleted
@@ -91,6 +91,20 @@ class UserTeams:
     def delete_team_memory(self, team_id: str, memory_id: str, user_id: IdentifierInput | None = None) -> None:
         """Deletes what was shared, for all. As `muxi.core.teams.service.Teams.forget`."""
         self.formation.teams.forget(team_id, memory_id, by=self._by(user_id))
+
+    def add_shared_memory(
+        self, text: str, *, metadata: Mapping[str, Any] | None = None, importance: float = 0.5
+    ) -> Memory:
+        """Shares a text with every user of the formation. As `muxi.core.memory.service.Memories.add` without a user."""
+        return self.formation.memories.add(None, [Draft(text, metadata or {}, importance)])[0]
+
+    def list_shared_memories(self, cursor: str | None = None, limit: int = 50) -> Page[Memory]:
+        """What every user of the formation recalls, newest first; not what was said without naming a user."""
+        return self.formation.memories.newest(None, cursor=cursor, limit=limit, kind=NOTE)
+
+    def delete_shared_memory(self, memory_id: str) -> None:
+        """Deletes what is shared with everybody. As `muxi.core.memory.service.Memories.delete` without a user."""
+        self.formation.memories.delete(None, memory_id)
 
     def get_team_context(
         self, team_id: str, user_id: IdentifierInput | None = None, at: datetime | None = None

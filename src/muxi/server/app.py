@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -20,13 +20,14 @@ from starlette.requests import ClientDisconnect
 from muxi.core.access.built_in import Keys
 from muxi.core.formation import Formation
 from muxi.core.threads import in_thread
-from muxi.errors import MuxiError
+from muxi.errors import MuxiError, SettingsError
 from muxi.server import problems
 from muxi.server.caller import Served
 from muxi.server.credentials import HEADERS_READ
 from muxi.server.description import describe
 from muxi.server.door import Door
 from muxi.server.limits import BodyLimit
+from muxi.server.methods import Methods
 from muxi.server.rates import Rates
 from muxi.server.repeats import Recorder, ReplayedError, of_replayed
 from muxi.server.routes import (
@@ -50,6 +51,9 @@ from muxi.server.routes import (
 )
 from muxi.server.schemas.base import Problem
 from muxi.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
 
 OF_A_FORMATION = (
     chat.router,
@@ -88,6 +92,7 @@ def create_app(
     own: str,
     built_in: Mapping[str, Keys],
     serving: Mapping[str, ServerSettings] | None = None,
+    tracer_provider: TracerProvider | None = None,
 ) -> FastAPI:
     """The application that serves some formations.
 
@@ -96,6 +101,7 @@ def create_app(
         own: the id of the one at ``/v1``; each is at ``/api/{formation_id}/v1``.
         built_in: the two keys of each formation, by its id.
         serving: how each is served, by its id; as by default if not told.
+        tracer_provider: where spans go, if they are asked for; the process's own if not told.
     """
 
     serving = serving or {}
@@ -125,6 +131,8 @@ def create_app(
         formation.access.keys.built_in = partial(built_in.__getitem__, id)
     if own in serving and serving[own].metrics:
         _measure(app, formations)
+    if own in serving and serving[own].tracing:
+        _trace(app, formations, tracer_provider)
     app.state.served = Served(dict(formations), own, _rates(serving))
     app.add_exception_handler(MuxiError, problems.of_muxi)
     app.add_exception_handler(RequestValidationError, problems.of_validation)
@@ -132,6 +140,7 @@ def create_app(
     app.add_exception_handler(ReplayedError, of_replayed)
     app.add_exception_handler(ClientDisconnect, problems.of_hang_up)
     _include_routes(app)
+    app.state.methods = Methods(app)
     describe(app)
     return app
 
@@ -159,6 +168,20 @@ def _measure(app: FastAPI, formations: Mapping[str, Formation]) -> None:
     made = metrics.Metrics(formations)
     app.add_route(metrics.PATH, made.show, include_in_schema=False)
     app.add_middleware(metrics.Metered, metrics=made)
+
+
+def _trace(app: FastAPI, formations: Mapping[str, Formation], provider: TracerProvider | None) -> None:
+    # Loaded here only, as above; and whoever serves without it need not have it.
+    try:
+        tracing = import_module("muxi.server.tracing")
+    except ImportError as error:
+        raise SettingsError(
+            "server.tracing needs the distribution opentelemetry-api. Install it, or unset it."
+        ) from error
+    spans = tracing.Tracing(provider)
+    for formation in formations.values():
+        formation.spans = spans
+    app.add_middleware(tracing.Traced, tracing=spans)
 
 
 def _rates(serving: Mapping[str, ServerSettings]) -> dict[str, Rates]:

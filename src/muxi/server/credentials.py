@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from muxi.errors import AuthenticationError, InvalidInputError
+from muxi.errors import AuthenticationError
+from muxi.server.refusals import RepeatedHeaderError
 
 CLIENT_KEY = "X-Muxi-Client-Key"
 ADMIN_KEY = "X-Muxi-Admin-Key"
@@ -49,7 +50,7 @@ def read(request: Request) -> Sent:
 
     Raises:
         AuthenticationError: several kinds of credentials, or one in the address.
-        InvalidInputError: one of the headers was sent more than once.
+        RepeatedHeaderError: one of the headers was sent more than once.
     """
     if _IN_QUERY.search(request.scope["query_string"]):
         raise AuthenticationError(
@@ -60,7 +61,7 @@ def read(request: Request) -> Sent:
         name = _READ.get(raw)
         if name is not None:
             if name in found:
-                raise InvalidInputError(f"{name} was sent more than once.")
+                raise RepeatedHeaderError(f"{name} was sent more than once.")
             found[name] = value.decode("latin-1")
     return Sent(_credentials(found), found.get(USER), found.get(USER_TYPE), found.get(REQUEST_KEY))
 

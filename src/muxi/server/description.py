@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from muxi.core.access.policy import DEVELOPER, ROLES
 from muxi.server.caller import ANY
 from muxi.server.credentials import ADMIN_KEY, API_KEY, CLIENT_KEY, REQUEST_KEY, USER, USER_TYPE
+from muxi.server.problems import MEDIA_TYPE
 from muxi.server.repeats import WRITING
 from muxi.server.requirements import required
 
@@ -42,11 +43,19 @@ HEADERS = {
     USER_TYPE: "The type of that identifier.",
 }
 
+#: Schemas of answers that no route gives.
+_OF_THE_FRAMEWORK = ("HTTPValidationError", "ValidationError")
+
 
 def describe(app: FastAPI) -> None:
     """Completes the application's OpenAPI document, once its routes are there."""
     document = app.openapi()
     document["components"]["securitySchemes"] = SCHEMES
+    for name in _OF_THE_FRAMEWORK:
+        document["components"]["schemas"].pop(name, None)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            _tell_of_problems(operation["responses"])
     for (method, path), permission in required(app).items():
         operation = document["paths"].get(path, {}).get(method)
         if operation is not None and permission is not None:
@@ -54,6 +63,13 @@ def describe(app: FastAPI) -> None:
             operation["security"] = [{name: []} for name in SCHEMES if name != "ClientKey" or for_clients]
             operation["x-permission"] = permission
             _add_headers(operation, repeatable=method.upper() in WRITING)
+
+
+def _tell_of_problems(responses: dict[str, Any]) -> None:
+    """Every failure is a problem document; the framework would tell of another form, and of another media type."""
+    responses.pop("422", None)
+    content = responses["default"]["content"]
+    responses["default"]["content"] = {MEDIA_TYPE: content.pop("application/json", None) or content[MEDIA_TYPE]}
 
 
 def _add_headers(operation: dict[str, Any], *, repeatable: bool) -> None:

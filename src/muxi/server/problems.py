@@ -121,7 +121,8 @@ async def of_http(request: Request, exc: Exception) -> Response:
     if exc.status_code == HTTPStatus.NOT_FOUND:
         return answer(_NoRouteError(), request)
     if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return answer(_WrongMethodError(), request, exc.headers)
+        allowed = request.app.state.methods.of(request.url.path)
+        return answer(_WrongMethodError(), request, exc.headers if allowed is None else {"Allow": allowed})
     return answer(InvalidInputError("The request's body cannot be read as JSON."), request)
 
 

@@ -27,3 +27,9 @@ class EncodedBodyError(InvalidInputError):
     """The request's body is compressed or otherwise encoded."""
 
     code, status = "encoded_body", 415
+
+
+class RepeatedHeaderError(InvalidInputError):
+    """A header that says who calls, or for whom, was sent more than once."""
+
+    code, status = "repeated_header", 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +41,9 @@ class SqlExchangeStore:
                 return self._store(conn, exchange, model)
         except _StoredBeforeError as stored:
             return stored.answered
+
+    def held(self) -> AbstractContextManager[None]:
+        return self._database.held()
 
     def look(self, user_id: UserId) -> Look:
         with self._database.connection() as conn:

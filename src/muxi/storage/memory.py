@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from muxi.core.memory.same_text import text_key
-from muxi.core.memory.store import SHARED, EmbeddingSpace, Unembedded, Unplaced, Version
+from muxi.core.memory.store import SHARED, EmbeddingSpace, ToEmbed, Unembedded, Unplaced, Version
 from muxi.core.memory.traits import Numbers
 from muxi.core.memory.types import Memory
 from muxi.errors import UserNotFoundError
@@ -93,6 +93,11 @@ class SqlMemoryStore:
         with self._database.connection() as conn:
             rows = self._sql.memories_to_embed(conn, formation_id=self._formation_id, limit=limit)
             return [Unembedded(*row) for row in rows]
+
+    def waiting(self) -> ToEmbed:
+        with self._database.connection() as conn:
+            row = self._sql.memories_waiting(conn, formation_id=self._formation_id)
+        return ToEmbed(row[0], row[1])
 
     def of_other_models(self, model: str, after: MemoryId, limit: int) -> list[Unembedded]:
         with self._database.connection() as conn:

@@ -45,7 +45,6 @@ def migrate(database: Database) -> list[Migration]:
         StorageVersionError: the database has steps that this version of muxi does not know.
     """
     if not any(step.applied_at is None for step in status(database)):
-        database.admit()
         return []
     with database.migrating() as conn:
         conn.execute(_HISTORY)

@@ -182,36 +182,43 @@ class Storage:
 
 
 def open_storage(
-    address: str | Path, *, pool_size: int = 20, mongodb_uri: str | None = None, mongodb_name: str | None = None
+    address: str | Path,
+    *,
+    owner: str | None = None,
+    pool_size: int = 20,
+    mongodb_uri: str | None = None,
+    mongodb_name: str | None = None,
 ) -> Storage:
     """Opens a database, without migrating it.
 
     Args:
         address: the path of a SQLite file (its folder is made), or a ``postgresql://`` connection string.
+        owner: the connection string of who makes and changes the tables on Postgres; ``address`` if not told.
         pool_size: how many connections to Postgres are kept at most.
         mongodb_uri: where what Memobase keeps goes, if not there, too.
         mongodb_name: the database there; ``muxi`` if not told.
 
     Raises:
         StorageError: it cannot be opened.
-        SettingsError: the connection string, or the address of MongoDB, cannot be read.
+        SettingsError: a connection string, or the address of MongoDB, cannot be read; or the login on Postgres passes
+            the walls between users, and cannot take a role that does not.
     """
     if mongodb_uri:
         # Loaded here only: who does not use MongoDB does not pay for its driver.
         beside = import_module("muxi.storage.mongo.open").MongoBeside(mongodb_uri, mongodb_name)
         try:
-            return Storage(_database(address, pool_size), beside)
+            return Storage(_database(address, owner, pool_size), beside)
         except BaseException:
             beside.database.close()
             raise
-    return Storage(_database(address, pool_size))
+    return Storage(_database(address, owner, pool_size))
 
 
-def _database(address: str | Path, pool_size: int) -> Database:
+def _database(address: str | Path, owner: str | None, pool_size: int) -> Database:
     if isinstance(address, str) and address.startswith(("postgresql://", "postgres://")):
         # Loaded here only: who uses SQLite does not pay for the Postgres driver.
         postgres = import_module("muxi.storage.databases.postgres")
-        made: Database = postgres.PostgresDatabase(address, pool_size=pool_size)
+        made: Database = postgres.PostgresDatabase(address, pool_size=pool_size, owner_url=owner)
         return made
     path = Path(str(address).removeprefix("sqlite:///")).expanduser()
     try:

@@ -97,6 +97,9 @@ class SqlPrivacyStore:
         counts["users"] = self._delete_from("users", conn, **key)
         return counts
 
+    def not_removed(self, user_id: UserId) -> None:
+        """What `remove` has begun was rolled back: where it cannot be, the owner can be written to again."""
+
     def _forget_author(self, conn: Any, user_id: UserId) -> None:
         """What they have shared stays with its teams, without their name."""
         key = {"formation_id": self.formation_id, "user_id": user_id}

@@ -15,7 +15,7 @@ from muxi.core.audit.types import (
     Change,
 )
 from muxi.core.teams.types import Member, Membership, Role, Team, TeamDeleted
-from muxi.errors import ConflictError, StorageConflictError
+from muxi.errors import ConflictError, MuxiError, StorageConflictError
 from muxi.ids import TeamId, UserId
 from muxi.storage import audit, queries
 from muxi.storage.databases.base import Database
@@ -124,6 +124,13 @@ class SqlTeamStore:
         return True
 
     def delete(self, team_id: TeamId, actor: str, now: datetime) -> TeamDeleted | None:
+        try:
+            return self._delete(team_id, actor, now)
+        except MuxiError:
+            self._privacy.not_removed(team_id)
+            raise
+
+    def _delete(self, team_id: TeamId, actor: str, now: datetime) -> TeamDeleted | None:
         key = {"formation_id": self._formation_id, "team_id": team_id}
         with self._database.transaction() as conn:
             # Its row among the users: who shares something at this moment comes before, or finds no team.

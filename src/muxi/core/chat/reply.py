@@ -31,6 +31,7 @@ from muxi.core.memory.types import SAID, Hit, Memory
 from muxi.core.models.base import Completion, Prompt, Usage
 from muxi.core.sessions.service import Sessions
 from muxi.core.sessions.types import ASSISTANT, USER, Message, Session
+from muxi.core.spans import EMBED, MODEL, RECALL, RESOLVE, STORE, Spans, span, spanned
 from muxi.core.text import checked_metadata, checked_text, is_storable
 from muxi.core.threads import in_thread, step
 from muxi.errors import InvalidMessageError, ModelInterruptedError, ModelResponseError
@@ -58,6 +59,10 @@ class Rooms(Protocol):
     prompt_tokens: int
     #: ``None``: nothing that is said is a command.
     commands: Commands | None
+
+    @property
+    def spans(self) -> Spans | None:
+        """Whoever wants to know where the time goes."""
 
     @property
     def keep(self) -> Keep:
@@ -109,9 +114,11 @@ async def reply(rooms: Rooms, turn: Turn) -> Reply:
     turn = await _kept(rooms, turn)
     if before := await _answered_before(rooms, turn):
         return before
-    vector = await rooms.memories.embed(turn.message)
+    with span(rooms, EMBED):
+        vector = await rooms.memories.embed(turn.message)
     ready = await _prepare(rooms, turn, vector)
-    completion = await ready.place.agent.model.complete(ready.prompt)
+    with span(rooms, MODEL):
+        completion = await ready.place.agent.model.complete(ready.prompt)
     return await step(rooms.embedded, _store, rooms, ready, completion)
 
 
@@ -132,16 +139,18 @@ async def stream(rooms: Rooms, turn: Turn) -> AsyncGenerator[Piece | Reply]:
         yield Piece(before.text)
         yield before
         return
-    vector = await rooms.memories.embed(turn.message)
+    with span(rooms, EMBED):
+        vector = await rooms.memories.embed(turn.message)
     ready = await _prepare(rooms, turn, vector)
     text, usage = "", Usage()
-    async with aclosing(ready.place.agent.model.stream(ready.prompt)) as pieces:
-        async for piece in pieces:
-            if isinstance(piece, Usage):
-                usage = piece
-            else:
-                text += piece
-                yield Piece(piece)
+    with span(rooms, MODEL):
+        async with aclosing(ready.place.agent.model.stream(ready.prompt)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Usage):
+                    usage = piece
+                else:
+                    text += piece
+                    yield Piece(piece)
     if not text:
         raise ModelInterruptedError(f"{ready.place.agent.model.name} ended its answer before it began. Try again.")
     yield await step(rooms.embedded, _store, rooms, ready, Completion(text, usage))
@@ -188,7 +197,7 @@ def _stored_answer(rooms: Rooms, turn: Turn, who: IdentifierInput, request_key: 
 
 async def _prepare(rooms: Rooms, turn: Turn, vector: NDArray[np.float32]) -> _Prepared:
     if not rooms.embedded:
-        return await in_thread(lambda: _recall(rooms, turn, _enter(rooms, turn), vector))
+        return await in_thread(_enter_and_recall, rooms, turn, vector)
     place = _enter(rooms, turn)
     look = _look(rooms, place)
     owners = [place.user_id, *(one.id for one in shared_owners(look, rooms.weights))] if look else [place.user_id]
@@ -196,10 +205,16 @@ async def _prepare(rooms: Rooms, turn: Turn, vector: NDArray[np.float32]) -> _Pr
     return await step(at_hand, _recall, rooms, turn, place, vector, look)
 
 
+def _enter_and_recall(rooms: Rooms, turn: Turn, vector: NDArray[np.float32]) -> _Prepared:
+    with rooms.exchanges.held():
+        return _recall(rooms, turn, _enter(rooms, turn), vector)
+
+
 def _look(rooms: Rooms, place: _Place) -> Look | None:
     return rooms.exchanges.look(place.user_id) if place.user_id else None
 
 
+@spanned(RESOLVE)
 def _enter(rooms: Rooms, turn: Turn) -> _Place:
     """Who says it, in which session, to which agent, after what."""
     user_id, channel, spoken_to = _who(rooms, turn)
@@ -210,6 +225,7 @@ def _enter(rooms: Rooms, turn: Turn) -> _Place:
     return _Place(user_id, channel, session, agent, buffer)
 
 
+@spanned(RECALL)
 def _recall(
     rooms: Rooms, turn: Turn, place: _Place, vector: NDArray[np.float32], look: Look | None = None
 ) -> _Prepared:
@@ -234,6 +250,7 @@ def _who(rooms: Rooms, turn: Turn) -> tuple[UserId | None, str, str]:
     return user.id, identifier.type, f"{identifier.type}:{identifier.value}"
 
 
+@spanned(STORE)
 def _store(rooms: Rooms, ready: _Prepared, completion: Completion) -> Reply:
     if not is_storable(completion.text):
         raise ModelResponseError(f"{ready.place.agent.model.name} answered with something that is not text.")

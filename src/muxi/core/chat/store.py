@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from muxi.core.chat.types import Answered, Exchange, Look, Saved
@@ -17,6 +18,9 @@ class ExchangeStore(Protocol):
         ``model`` is the name of what made the memory's vector. Returns `Answered` if a request of the same key
         has stored its exchange already; then nothing is stored.
         """
+
+    def held(self) -> AbstractContextManager[None]:
+        """While it lasts, this thread asks everything on one connection: for a step of several look-ups."""
 
     def look(self, user_id: UserId) -> Look:
         """How far what is kept of a canonical user is: what a turn has at hand of them may be older."""

@@ -308,7 +308,7 @@ class Identities:
 
     def _first_contact(self, identifier: Identifier) -> User:
         """Rule 3: the store lets nobody else decide about this value meanwhile, so who comes second finds the first."""
-        if identifier.type == "" and is_id(identifier.value, "usr"):
+        if identifier.type == "" and _is_an_owners_id(identifier.value):
             raise UserNotFoundError(f"There is no user {identifier.value}.")
         if identifier.type == ANONYMOUS:
             raise UserNotFoundError("This anonymous token means nobody, or has ended. Ask for a new one.")
@@ -330,10 +330,9 @@ class Identities:
         identifier = self.kinds.normal_form(raw, self._hash_key, refuse=refuse)
         if identifier.type == ANONYMOUS and refuse and not visitors:
             raise InvalidIdentifierError(_NO_TOKEN)
-        if identifier.type in ("", "internal") and is_id(identifier.value, "usr"):
-            raise InvalidIdentifierError(
-                f"{identifier.value} is a user's own id and cannot be linked. Pass it as the user."
-            )
+        if identifier.type in ("", "internal") and _is_an_owners_id(identifier.value):
+            whose = "a user's own" if is_id(identifier.value, "usr") else "a team's"
+            raise InvalidIdentifierError(f"{identifier.value} is {whose} id and cannot be linked. Pass it as the user.")
         return identifier
 
     def _unlink_found(self, writer: IdentityWriter, identifier: Identifier, owner: UserId, found: list[Owner]) -> None:
@@ -381,3 +380,7 @@ def _is_anonymous(raw: object) -> bool:
 
 def _is_text_pair(raw: object) -> bool:
     return type(raw) is tuple and len(raw) == 2 and type(raw[0]) is str and type(raw[1]) is str
+
+
+def _is_an_owners_id(value: str) -> bool:
+    return is_id(value, "usr") or is_id(value, "team")

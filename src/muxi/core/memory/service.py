@@ -19,7 +19,7 @@ from muxi.core.memory.keeping import without_private_values
 from muxi.core.memory.layout import Shown
 from muxi.core.memory.packing import Packer
 from muxi.core.memory.segment_store import SegmentStore
-from muxi.core.memory.store import MemoryStore
+from muxi.core.memory.store import MemoryStore, ToEmbed
 from muxi.core.memory.types import NOTE, Hit, Memory
 from muxi.core.models.base import EmbeddingModel
 from muxi.core.paging import Page, checked_limit, page, read_cursor
@@ -88,6 +88,10 @@ class Memories:
         packing = Packing(segments, packer, self.embedder.wake) if segments and packer else None
         self.cache = IndexCache(store, cache_bytes, packing)
         self._dimension = 0
+
+    def waiting(self) -> ToEmbed:
+        """What waits for a vector: asked of the database."""
+        return self._store.waiting()
 
     async def embed(self, text: str) -> NDArray[np.float32]:
         """One text's vector.
@@ -164,8 +168,10 @@ class Memories:
         self.embedder.wake()
         return stored
 
-    def newest(self, user_id: UserId | None, *, cursor: str | None = None, limit: int = 50) -> Page[Memory]:
-        """An owner's memories, newest first.
+    def newest(
+        self, user_id: UserId | None, *, cursor: str | None = None, limit: int = 50, kind: str | None = None
+    ) -> Page[Memory]:
+        """An owner's memories, newest first; of one kind, if it is told.
 
         Raises:
             InvalidCursorError: not a cursor of this list, or a limit out of range.
@@ -174,7 +180,7 @@ class Memories:
         now, wanted, rows = self._clock(), checked_limit(limit) + 1, list[Memory]()
         while len(rows) < wanted:
             stored = self._store.newest(user_id, before, wanted)
-            rows += [memory for memory in stored if not memory.has_expired(now)]
+            rows += [one for one in stored if not one.has_expired(now) and kind in (None, one.kind)]
             if len(stored) < wanted:
                 break
             before = stored[-1].id

@@ -42,6 +42,14 @@ class Unembedded:
 
 
 @dataclass(frozen=True, slots=True)
+class ToEmbed:
+    """What waits for vectors: how many memories, and since when the first of them."""
+
+    count: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unplaced:
     """A memory that waits for the vector of its window.
 
@@ -88,6 +96,9 @@ class MemoryStore(Protocol):
 
     def unembedded(self, limit: int) -> list[Unembedded]:
         """The oldest memories without a vector, of all owners."""
+
+    def waiting(self) -> ToEmbed:
+        """What waits for a vector, of all owners."""
 
     def of_other_models(self, model: str, after: MemoryId, limit: int) -> list[Unembedded]:
         """Memories above an id without a vector of this model, of all owners, by id."""

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import numpy as np
+from numkong import cdist
 from numpy.typing import NDArray
 
 from muxi.core.memory.columns import Column
 
 _STEPS = 127
-# So many rows are multiplied at once: few enough that BLAS wakes no threads, which wait for each other when the machine
-# is busy; a multiple of four, so that a row gets the same bits wherever it stands.
-_TILE = 16
-_BLOCK = 16 * _TILE  # as float32, few enough to stay in the processor's cache
-
-_rooms = threading.local()
 
 Vector = NDArray[np.float32]
 Steps = NDArray[np.int8]
@@ -104,10 +98,10 @@ class VectorColumn:
         above: NDArray[np.bool_] = self._steps.values[first:] > 0
         return above
 
-    def steps_of(self, rows: Rows | slice, part: slice) -> Steps:
-        """The vectors of a part of some rows; a slice of rows begins with the first."""
+    def steps_of(self, rows: Rows | slice) -> Steps:
+        """The vectors in some rows."""
         steps = self._steps.values
-        taken: Steps = steps[part] if isinstance(rows, slice) else steps.take(rows[part], axis=0, mode="clip")
+        taken: Steps = steps[rows] if isinstance(rows, slice) else steps.take(rows, axis=0, mode="clip")
         return taken
 
     def sizes_of(self, rows: Rows | slice) -> Vector:
@@ -119,39 +113,26 @@ class VectorColumn:
 def dots(columns: Sequence[VectorColumn], vector: Vector, rows: Rows | slice) -> NDArray[np.float64]:
     """The dot products of the vectors in some rows of columns with one; shape (columns, rows), NaN where there is none.
 
+    Of whole numbers, the given one's too: exact sums, the same on every machine and in any order of rows.
+
     Args:
         columns: of the same rows.
-        vector: shape (dimension,).
+        vector: shape (dimension,), of finite numbers.
         rows: a slice begins with the first.
     """
-    vector, whole = np.ascontiguousarray(vector, np.float32), len(columns[0])
-    if not isinstance(rows, slice) and 2 * len(rows) > whole:
-        return dots(columns, vector, slice(0, whole))[:, rows]
-    sizes = [column.sizes_of(rows) for column in columns]
-    count, step, numbers = len(sizes[0]), _BLOCK // len(columns), _room(len(vector))
-    tiles = numbers.reshape(-1, _TILE, len(vector))
-    found = np.empty((len(columns), count))
-    for first in range(0, count, step):
-        part = slice(first, min(first + step, count))
-        used = 0
-        for column in columns:
-            steps = column.steps_of(rows, part)
-            numbers[used : used + len(steps)] = steps
-            used += len(steps)
-        made = np.matmul(tiles[: -(-used // _TILE)], vector).reshape(-1)
-        found[:, part] = made[:used].reshape(len(columns), -1)
-    for of_column, size in zip(found, sizes, strict=True):
-        of_column *= size
-    return found
+    steps, size = in_steps(vector[None])
+    return np.array([_dots(column, steps, rows) * size[0] for column in columns])
+
+
+def _dots(column: VectorColumn, steps: Steps, rows: Rows | slice) -> NDArray[np.float64]:
+    sizes = column.sizes_of(rows)
+    if not len(sizes):
+        return np.empty(0)
+    found = np.asarray(cdist(column.steps_of(rows), steps, "dot"), np.float64)
+    made: NDArray[np.float64] = found.reshape(-1) * sizes
+    return made
 
 
 def _known(sizes: Vector) -> Vector:
     return np.where(sizes > 0, sizes, np.float32(np.nan))
 
-
-def _room(dimension: int) -> Vector:
-    """A block of this thread's to work in: to get one from the system each time would take as long as the work."""
-    room: Vector | None = getattr(_rooms, "numbers", None)
-    if room is None or room.shape[1] != dimension:
-        room = _rooms.numbers = np.zeros((_BLOCK, dimension), np.float32)
-    return room

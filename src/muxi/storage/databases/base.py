@@ -17,6 +17,9 @@ class Database(Protocol):
     def connection(self) -> AbstractContextManager[Any]:
         """A connection for reading; each statement is its own transaction."""
 
+    def held(self) -> AbstractContextManager[None]:
+        """While it lasts, this thread works on one connection."""
+
     def transaction(self, *, together: bool = False) -> AbstractContextManager[Any]:
         """A write transaction: committed at the end, rolled back on any exception.
 
@@ -47,9 +50,6 @@ class Database(Protocol):
 
         At its end the planner is told what to expect in them, and the application is let in.
         """
-
-    def admit(self) -> None:
-        """Lets the application use tables that were made long ago."""
 
     def lock_values(self, conn: Any, formation_id: str, values: list[str]) -> None:
         """Only one writer decides about these identifier values at a time, until the transaction ends."""

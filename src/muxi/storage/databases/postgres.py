@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from itertools import islice
@@ -72,6 +73,7 @@ class PostgresDatabase:
         self.shown = _shown(url)
         _shown(self._owner_url)  # refuses what is no connection string
         self._types: dict[str, dict[str, str]] = {}
+        self._local = threading.local()
         self._pool: ConnectionPool[ScopedConnection] = ConnectionPool(
             url,
             connection_class=ScopedConnection,
@@ -87,30 +89,49 @@ class PostgresDatabase:
         self._listener = Listener(url, CONNECT_TIMEOUT_S)
         with self._translated():
             # One plain connection first: the pool would hide why it cannot connect.
-            with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True) as conn:
+            with self._connect(url) as conn:
                 self._role = postgres_roles.walled_role(conn)
                 self._acts_as = self._role or conn.info.user
+                let_in = postgres_roles.may_use(conn, self._acts_as)
+            if not let_in:
+                # Its owner has made the tables long ago, for others.
+                with self.owning() as owner:
+                    postgres_roles.grant(owner, self._acts_as)
             self._pool.open()
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """A connection for reading; each statement is its own transaction."""
-        with self._translated(), self._pool.connection() as conn:
+        with self._translated(), self._at_hand() as conn:
             yield conn
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While it lasts, this thread works on one connection, which is told once whose rows it is about."""
+        with self._translated(), self._pool.connection() as conn:
+            self._local.conn = conn
+            try:
+                yield
+            finally:
+                self._local.conn = None
+
+    def _at_hand(self) -> AbstractContextManager[ScopedConnection]:
+        """The connection that this thread holds, or one of its own."""
+        held: ScopedConnection | None = getattr(self._local, "conn", None)
+        return self._pool.connection() if held is None else nullcontext(held)
 
     @contextmanager
     def transaction(self, *, together: bool = False) -> Iterator[Connection]:
         """A write transaction: committed at the end, rolled back on any exception."""
-        with self._translated(), self._pool.connection() as conn, _pipeline(conn, together), conn.transaction():
+        with self._translated(), self._at_hand() as conn, _pipeline(conn, together), conn.transaction():
             yield conn
 
     @contextmanager
     def owning(self) -> Iterator[Connection]:
         """A connection of its own, as whoever owns the tables; each statement is its own transaction."""
-        with self._translated():
-            with psycopg.connect(self._owner_url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True) as conn:
-                _set_up(conn)
-                yield conn
+        with self._translated(), _told_who_may(self.shown), self._connect(self._owner_url) as conn:
+            _set_up(conn)
+            yield conn
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
@@ -128,20 +149,14 @@ class PostgresDatabase:
                 conn.execute(_STATISTICS)
             postgres_roles.grant(conn, self._acts_as)
 
-    def admit(self) -> None:
-        """Lets the application use tables that somebody else has made."""
-        with self.connection() as conn:
-            may = postgres_roles.may_use(conn)
-        if not may:
-            with self.owning() as owner:
-                postgres_roles.grant(owner, self._acts_as)
-
     def insert_many(self, conn: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """An array a column, in one statement: COPY does not go through the walls."""
         read = iter(rows)
         while batch := list(islice(read, INSERTED_ROWS)):
             types = self._types_of(conn, table, batch[0][0])
-            arrays = {name: self.text_list(cells) for name, cells in zip(columns, zip(*batch, strict=True), strict=True)}
+            arrays = {
+                name: self.text_list(cells) for name, cells in zip(columns, zip(*batch, strict=True), strict=True)
+            }
             listed = ", ".join(f"CAST(%(all_{name})s AS {types[name]}[])" for name in columns)
             conn.execute(
                 # Names of ours; every value is a parameter.
@@ -260,10 +275,14 @@ class PostgresDatabase:
         self._listener.close()
         self._pool.close()
 
+    @staticmethod
+    def _connect(url: str) -> Connection:
+        return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True)
+
     def _answers(self) -> bool:
         """Whether it can be connected to, when no connection came free: else none will."""
         try:
-            psycopg.connect(self._url, connect_timeout=CONNECT_TIMEOUT_S).close()
+            self._connect(self._url).close()
         except psycopg.Error:
             return False
         return True
@@ -297,6 +316,17 @@ def _quoted(value: str | int | None) -> str:
 
 def _pipeline(conn: Connection, together: bool) -> AbstractContextManager[object]:
     return conn.pipeline() if together else nullcontext()
+
+
+@contextmanager
+def _told_who_may(shown: str) -> Iterator[None]:
+    try:
+        yield
+    except pg.InsufficientPrivilege as error:
+        raise StorageReadOnlyError(
+            f"The login on Postgres at {shown} may not make, change or look through the tables. Give the one of their "
+            "owner as memory.persistent.owner_connection_string or MUXI_OWNER_DATABASE_URL."
+        ) from error
 
 
 def _set_up(conn: Connection) -> None:

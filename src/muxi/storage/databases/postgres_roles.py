@@ -88,12 +88,12 @@ def without_walls(conn: Connection) -> Iterator[None]:
         conn.execute(sql.SQL("ALTER TABLE IF EXISTS {} FORCE ROW LEVEL SECURITY").format(table))
 
 
-def may_use(conn: Connection) -> bool:
-    """Whether whoever is connected may use the tables that are there."""
-    # Nothing in it but a text of this file.
+def may_use(conn: Connection, application: str) -> bool:
+    """Whether the application may use the tables that are there, if there are any."""
     row = conn.execute(
-        "SELECT bool_and(has_table_privilege(w.relname, 'DELETE') AND has_table_privilege('migrations', 'SELECT'))"
-        f" FROM ({_WALLED}) w"  # nosec B608
+        "SELECT bool_and(has_table_privilege(%s, w.relname, 'DELETE'))"
+        f" AND bool_and(has_table_privilege(%s, 'migrations', 'SELECT')) FROM ({_WALLED}) w",
+        (application, application),
     ).fetchone()
     return row is None or row[0] is not False
 

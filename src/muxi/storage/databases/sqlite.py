@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -111,6 +111,10 @@ class SqliteDatabase:
         """A connection for reading; each statement is its own transaction."""
         return self._reading
 
+    def held(self) -> AbstractContextManager[None]:
+        """A thread has only one."""
+        return nullcontext()
+
     def connect(self) -> sqlite3.Connection:
         """This thread's connection, opened if it has none."""
         conn: sqlite3.Connection | None = getattr(self._local, "conn", None)
@@ -168,9 +172,6 @@ class SqliteDatabase:
         with self.transaction() as conn:
             yield conn
             sqlite_statistics.describe(conn)
-
-    def admit(self) -> None:
-        """There is nobody else to let in."""
 
     def lock_values(self, conn: Any, formation_id: str, values: list[str]) -> None:
         """The write transaction is the lock."""

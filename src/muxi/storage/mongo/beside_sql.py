@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from muxi.core.chat.store import ExchangeStore
 from muxi.core.chat.types import Answered, Exchange, Look, Saved
 from muxi.core.memory.edit_store import Edit, EditStore, Revision
-from muxi.core.memory.store import SHARED, EmbeddingSpace, MemoryStore, Unembedded, Unplaced, Version
+from muxi.core.memory.store import SHARED, EmbeddingSpace, MemoryStore, ToEmbed, Unembedded, Unplaced, Version
 from muxi.core.memory.synopsis import SynopsisStore
 from muxi.core.memory.traits import Numbers
 from muxi.core.memory.types import Memory
@@ -71,6 +72,11 @@ class MemoriesOfBoth:
 
     def unembedded(self, limit: int) -> list[Unembedded]:
         return self._here.unembedded(limit) or self._there.unembedded(limit)
+
+    def waiting(self) -> ToEmbed:
+        here, there = self._here.waiting(), self._there.waiting()
+        since = [one.since for one in (here, there) if one.since is not None]
+        return ToEmbed(here.count + there.count, min(since, default=None))
 
     def of_other_models(self, model: str, after: MemoryId, limit: int) -> list[Unembedded]:
         both = (store.of_other_models(model, after, limit) for store in (self._here, self._there))
@@ -150,6 +156,9 @@ class ExchangesBesideMongo:
         self._here = here
         self._memory = memory
         self._synopses = synopses
+
+    def held(self) -> AbstractContextManager[None]:
+        return self._here.held()
 
     def look(self, user_id: UserId) -> Look:
         teams = tuple(

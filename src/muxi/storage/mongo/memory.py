@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from muxi.core.memory.store import EmbeddingSpace, Unembedded, Unplaced, Version
+from muxi.core.memory.store import EmbeddingSpace, ToEmbed, Unembedded, Unplaced, Version
 from muxi.core.memory.traits import Numbers
 from muxi.core.memory.types import WINDOW as WINDOW_SIZE
 from muxi.core.memory.types import Memory
@@ -112,6 +112,12 @@ class MongoMemoryStore:
     def unembedded(self, limit: int) -> list[Unembedded]:
         with translated():
             return [_unembedded(one) for one in self._waiting(VECTOR, _TO_EMBED, limit)]
+
+    def waiting(self) -> ToEmbed:
+        where = {**self._all(), "waits": VECTOR}
+        with translated():
+            first = self._memories.find_one(where, {"created_at": 1}, sort=[("created_at", 1)])
+            return ToEmbed(self._memories.count_documents(where), moment(first["created_at"]) if first else None)
 
     def of_other_models(self, model: str, after: MemoryId, limit: int) -> list[Unembedded]:
         where = {**self._all(), "_id": {"$gt": after}, "embedding_model": {"$ne": model}}

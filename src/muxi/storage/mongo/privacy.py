@@ -39,10 +39,13 @@ class PrivacyOfBoth(SqlPrivacyStore):
         try:
             return super().erase(user_id, actor, now)
         except MuxiError:
-            # Where MongoDB does not answer, erasing again ends what was begun.
-            with suppress(StorageError):
-                self._there.reopen(self._members(user_id))
+            self.not_removed(user_id)
             raise
+
+    def not_removed(self, user_id: UserId) -> None:
+        # Where MongoDB does not answer, erasing again ends what was begun.
+        with suppress(StorageError):
+            self._there.reopen(self._members(user_id))
 
     def restore(
         self, user_id: UserId, rows: Iterable[tuple[str, tuple[Any, ...]]], actor: str, now: datetime

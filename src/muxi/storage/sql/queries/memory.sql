@@ -131,6 +131,11 @@ WHERE formation_id = :formation_id AND embedding IS NULL
 ORDER BY id
 LIMIT :limit;
 
+-- name: memories_waiting^
+-- Of everybody. Read from the index of what waits.
+SELECT count(*), min(created_at) AS "since [timestamptz]" FROM memories
+WHERE formation_id = :formation_id AND embedding IS NULL;
+
 -- name: set_embedding!
 -- The user is named beside it.
 -- Of these words only, and only of the formation's model. The window's is of the same model, so it is made anew.

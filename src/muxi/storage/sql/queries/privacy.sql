@@ -116,13 +116,14 @@ WHERE formation_id = :formation_id
   AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
 
 -- name: teams_with_words_of
+-- Of everybody.
 SELECT DISTINCT m.user_id FROM users u CROSS JOIN memories m
 WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id
   AND m.formation_id || '' = :formation_id AND m.author_id = u.id
 ORDER BY m.user_id;
 
 -- name: forget_author!
--- What they have shared stays with its teams, without their name.
+-- Of everybody. What they have shared stays with its teams, which they may have left, without their name.
 UPDATE memories SET author_id = NULL
 WHERE formation_id || '' = :formation_id
   AND author_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);

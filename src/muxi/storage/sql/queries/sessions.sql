@@ -56,6 +56,7 @@ FROM (
     ORDER BY o.last_at DESC
     LIMIT 1) s
 LEFT JOIN messages m ON m.formation_id = s.formation_id AND m.session_id = s.id AND m.seq >= s.next_seq - :size
+  AND m.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
   AND NOT EXISTS (
     SELECT 1 FROM buffer_clears c
     WHERE c.formation_id = :formation_id AND c.session_id = m.session_id
@@ -100,10 +101,14 @@ VALUES (:formation_id, :session_id, :seq, :id, :user_id, :role, :text, :agent_id
 
 -- name: messages_of
 -- The user is named beside it.
--- Newest first; the cursor is the last row's seq. The caller has found the session as the user's own.
+-- Newest first; the cursor is the last row's seq. The caller has found the session as the user's own. What was said in
+-- it while its user was one with another belongs to that one.
 SELECT id, session_id, seq, role, text, agent_id, metadata, created_at
 FROM messages
 WHERE formation_id = :formation_id AND session_id = :session_id AND seq < :before_seq
+  AND (user_id IS NULL OR user_id IN (
+    SELECT o.id FROM users u JOIN users o ON o.formation_id = u.formation_id AND o.canonical_id = u.canonical_id
+    WHERE u.formation_id = :formation_id AND u.id = :user_id))
 ORDER BY seq DESC
 LIMIT :limit;
 
@@ -112,6 +117,9 @@ LIMIT :limit;
 SELECT m.role, m.text
 FROM messages m
 WHERE m.formation_id = :formation_id AND m.session_id = :session_id
+  AND (m.user_id IS NULL OR m.user_id IN (
+    SELECT o.id FROM users u JOIN users o ON o.formation_id = u.formation_id AND o.canonical_id = u.canonical_id
+    WHERE u.formation_id = :formation_id AND u.id = :user_id))
   AND NOT EXISTS (
     SELECT 1 FROM buffer_clears c
     WHERE c.formation_id = :formation_id AND c.session_id = m.session_id
@@ -130,6 +138,7 @@ FROM sessions s CROSS JOIN messages m
 WHERE s.formation_id || '' = :formation_id
   AND s.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
   AND m.formation_id = :formation_id AND m.session_id = s.id AND m.seq >= s.next_seq - :size
+  AND m.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id)
   AND NOT EXISTS (
     SELECT 1 FROM buffer_clears c
     WHERE c.formation_id = :formation_id AND c.session_id = m.session_id

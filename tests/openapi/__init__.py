@@ -1,0 +1,1 @@
+"""Whether the server does what its OpenAPI document says: `python -m tests.openapi`."""
