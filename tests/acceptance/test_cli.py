@@ -299,9 +299,9 @@ def test_migrations(store: tuple[str, Path]) -> None:
 
 
 @pytest.mark.postgres
-def test_a_store_on_postgres(postgres_database: str, tmp_path: Path) -> None:
+def test_a_store_on_postgres(bare_postgres_database: str, tmp_path: Path) -> None:
     """--database-url, MUXI_DATABASE_URL and the settings lead to Postgres, whose address is never shown."""
-    url = postgres_database
+    url = bare_postgres_database
     assert read("db", "migrate", "--database-url", url)["applied"][0] == 1
     read("users", "resolve", "alice@email.com", MUXI_DATABASE_URL=url)
     file = tmp_path / "formation.yaml"

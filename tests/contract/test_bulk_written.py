@@ -36,7 +36,7 @@ def test_the_larger_cache_is_given_back(storage: Storage) -> None:
     assert isinstance(database, SqliteDatabase)
 
     def settings() -> list[int]:
-        conn = database.connect()
+        conn = database._connect()
         return [conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("cache_size", "wal_autocheckpoint")]
 
     before = settings()

@@ -71,7 +71,7 @@ def world(tmp_path: Path, clock: TestClock) -> Iterator[World]:
 def steps(storage: Storage, call: Callable[[], object]) -> int:
     """How many steps SQLite takes for it."""
     counted: list[None] = []
-    conn = storage._database.connect()
+    conn = storage._database._connect()
     conn.set_progress_handler(lambda: counted.append(None), 1)
     try:
         call()

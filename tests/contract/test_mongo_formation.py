@@ -25,7 +25,7 @@ from muxi.errors import (
 )
 from muxi.settings import FormationSettings
 from muxi.storage.mongo.facts import MongoFactWriter
-from tests.conftest import TestClock
+from tests.conftest import EACH_KIND, TestClock
 from tests.support.mongo import MongoServer, drop, new_name
 from tests.support.vectors import WordVectors
 
@@ -53,7 +53,7 @@ def opened(
     return Orchestrator(memobase=memobase, data_dir=folder, settings=settings)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=EACH_KIND)
 def beside(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     """Where users and conversations are."""
     if request.param == "sqlite":

@@ -57,7 +57,7 @@ def meant(query: str) -> bool:
 def sqlite(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     database = SqliteDatabase(tmp_path / "plans.db")
     migrate(database)
-    yield database.connect()
+    yield database._connect()
     database.close()
 
 

@@ -487,7 +487,7 @@ def test_starting_takes_the_same_work_whoever_has_the_identifier(tmp_path: Path,
     world.user("bob@acme.com", verified=True)
     world.user("carol@acme.com")
     ran: list[list[str]] = []
-    conn = storage._database.connect()  # type: ignore[attr-defined]
+    conn = storage._database._connect()  # type: ignore[attr-defined]
     for wanted in ("new@acme.com", MAIL, "bob@acme.com", "carol@acme.com"):
         statements: list[str] = []
         conn.set_trace_callback(statements.append)

@@ -17,6 +17,7 @@ from muxi.core.memory.service import Draft
 from muxi.core.privacy.tables import TABLES
 from muxi.errors import SettingsError, StorageError, StorageReadOnlyError
 from muxi.ids import UserId
+from muxi.storage import migrate as migrations
 from muxi.storage import queries
 from muxi.storage.databases.postgres import PostgresDatabase
 from muxi.storage.databases.postgres_scope import CONTENT
@@ -389,6 +390,8 @@ class TestRoles:
             conn.execute(f"CREATE ROLE {owner} LOGIN PASSWORD 'o'")
             conn.execute(f"CREATE ROLE {application} LOGIN PASSWORD 'a'")
             conn.execute(f"ALTER DATABASE {name} OWNER TO {owner}")
+            conn.execute(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+            conn.execute(f"GRANT CONNECT ON DATABASE {name} TO {application}")
             yield _as(address, owner), _as(address, application)
             drop_database(postgres_url, address)
             conn.execute(f"DROP ROLE {owner}, {application}")
@@ -468,6 +471,36 @@ class TestRoles:
             assert migrate(database) == []
             with database.connection() as conn:
                 assert _one(conn, TestScope.COUNT, {"formation_id": "f"}) == 0
+
+
+class TestUpgrade:
+    """A database that was there before the walls."""
+
+    async def test_it_gets_them(self, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What it holds stays, and stands behind them from then on."""
+        address = new_database(postgres_url)
+        steps = list(migrations._known())
+        before = [step for step in steps if step.name != "row level security"]
+        with monkeypatch.context() as older, closing(PostgresDatabase(address)) as database:
+            older.setattr(migrations, "_known", lambda: iter(before))
+            assert len(migrate(database)) == len(steps) - 1
+            with database.owning() as conn:
+                conn.execute("INSERT INTO formations (id, created_at, hash_key) VALUES ('f', now(), 'x')")
+                conn.execute(
+                    "INSERT INTO users (formation_id, id, canonical_id, created_at)"
+                    " VALUES ('f', 'usr_a', 'usr_a', now())"
+                )
+                conn.execute(
+                    "INSERT INTO synopses (formation_id, user_id, tier, text, basis, model, made_at)"
+                    " VALUES ('f', 'usr_a', 'identity', 'x', '', '', now())"
+                )
+        with closing(PostgresDatabase(address)) as database:
+            assert [step.name for step in migrate(database)] == ["row level security"]
+            with database.connection() as conn:
+                query = "SELECT count(*) FROM synopses"
+                seen = [_one(conn, query, {"formation_id": "f", "user_id": one}) for one in ("usr_a", "usr_b", "")]
+                assert seen == [1, 0, 0]
+        drop_database(postgres_url, address)
 
 
 _REACHING = (

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -338,3 +341,26 @@ class TestShared:
         [first] = formation.teams.remember(made, [Draft("tea")], request_key="k")
         [again] = formation.teams.remember(made, [Draft("tea")], request_key="k")
         assert first.id == again.id and len(formation.teams.memories(made).items) == 1
+
+    def test_deleted_while_it_is_written_to(self, formation: Formation) -> None:
+        """Who shares with a team that is deleted at that moment comes before, or finds no team; nothing is left."""
+        for number in range(3):
+            made = team(formation, f"t{number}")
+            begin = threading.Barrier(5)
+
+            def write(team_id: TeamId = made, begin: threading.Barrier = begin) -> None:
+                begin.wait()
+                for _ in range(5):
+                    with suppress(NotFoundError):
+                        formation.teams.remember(team_id, [Draft("tea")])
+                        formation.teams.write(team_id, [Change("add", "tools", "git")])
+
+            with ThreadPoolExecutor(5) as pool:
+                writers = [pool.submit(write) for _ in range(4)]
+                begin.wait()
+                formation.teams.delete(made)
+                for one in writers:
+                    one.result()
+        with formation.storage._database.owning() as conn:
+            for table in ("memories", "facts", "team_members", "teams"):
+                assert conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0, table

@@ -78,8 +78,8 @@ def tell(kind: str, run: Run) -> None:
 def main() -> int:
     """Runs on each kind of database that was asked for; 1 if anything is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--calls", type=int, default=Size.calls, help="random calls on each database (%(default)s)")
-    parser.add_argument("--people", type=int, default=Size.people, help="in all three formations (%(default)s)")
+    parser.add_argument("--calls", type=int, default=Size().calls, help="random calls on each database (%(default)s)")
+    parser.add_argument("--people", type=int, default=Size().people, help="in all three formations (%(default)s)")
     parser.add_argument("--seed", type=int, help="of an earlier run, to see it again")
     parser.add_argument("--database", choices=KINDS, action="append", help="both if not given")
     given = parser.parse_args()

@@ -12,6 +12,7 @@ SHORT = Size(calls=1500, people=12, pair_times=15, round=300)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_random_calls_show_nobody_what_is_not_theirs(database_url: str) -> None:
     """1,500 random calls of every route with every kind of key and token: no leak, no fault of the server, one answer
     and one time for what is not there and what is somebody else's; and most routes did answer with something."""

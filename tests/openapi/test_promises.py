@@ -19,6 +19,7 @@ def running(tmp_path: Path) -> Iterator[ThreadServer]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_answers_are_as_documented(tmp_path: Path) -> None:
     """Every limit of the schemas of memories and sessions: no fault of the server, every answer as documented."""
     with server(str(tmp_path / "muxi.db")) as url:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import EACH_KIND
 from tests.support.both_clients import KINDS
 from tests.support.identity_provider import AUDIENCE, ISSUER, IdentityProvider
 from tests.support.openai_server import OpenAIServer
@@ -45,17 +46,34 @@ def chat_model() -> Iterator[OpenAIServer]:
         yield model
 
 
-@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, chat_model: OpenAIServer
+@pytest.fixture(scope="session")
+def sqlite_server(tmp_path_factory: pytest.TempPathFactory, chat_model: OpenAIServer) -> Iterator[ServerProcess]:
+    yield from _serving(tmp_path_factory.mktemp("server"), chat_model, None)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(
+    tmp_path_factory: pytest.TempPathFactory, chat_model: OpenAIServer, postgres_url: str
 ) -> Iterator[ServerProcess]:
-    """A server for the whole run, on each kind of database: tests name users of their own, by `someone`."""
-    folder: Path = tmp_path_factory.mktemp("server")
-    address = new_database(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
+    yield from _serving(tmp_path_factory.mktemp("server"), chat_model, new_database(postgres_url))
+
+
+def _serving(folder: Path, chat_model: OpenAIServer, address: str | None) -> Iterator[ServerProcess]:
     provider = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": json.dumps(IDENTITY_PROVIDER.jwks)}
     configs = [OWN.format(url=chat_model.url, **provider), OTHER]
     with ServerProcess(folder, database_url=address, configs=configs) as process:
         yield process
+
+
+@pytest.fixture(scope="session", params=EACH_KIND)
+def server(request: pytest.FixtureRequest) -> ServerProcess:
+    """A server for the whole run, on each kind of database: tests name users of their own, by `someone`.
+
+    Each kind is a fixture of its own: the values of one fixture's parameters take turns, and a server would be started
+    anew for every file.
+    """
+    serving: ServerProcess = request.getfixturevalue(f"{request.param}_server")
+    return serving
 
 
 @pytest.fixture

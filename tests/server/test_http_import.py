@@ -14,13 +14,14 @@ import pytest
 from muxi import FormationClient
 from muxi.client.user_replies import BulkResult
 from muxi.errors import ConflictError, InvalidImportError, PermissionDeniedError, UserNotFoundError
+from tests.conftest import EACH_KIND
 from tests.support.both_clients import KINDS
 from tests.support.eventually import eventually
 from tests.support.postgres import new_database
 from tests.support.thread_server import ThreadServer
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], scope="module")
+@pytest.fixture(params=EACH_KIND, scope="module")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadServer]:
     address = new_database(request.getfixturevalue("postgres_url")) if request.param == "postgres" else None
     with ThreadServer(tmp_path_factory.mktemp("import"), ("default", "other"), database_url=address) as running:

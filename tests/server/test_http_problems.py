@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from muxi.core.models.base import Completion, Prompt, Usage
-from muxi.errors import ModelRateLimitedError
+from muxi.errors import ModelRateLimitedError, StorageUnavailableError
 from tests.support.thread_server import ThreadServer
 
 MEDIA_TYPE = "application/problem+json"
@@ -137,6 +137,19 @@ def test_come_back_later(server: ThreadServer, model: FailingModel) -> None:
     answer = server.post("/v1/chat", {"message": "Hi"}, user="a")
     assert (answer.status_code, answer.json()["code"]) == (503, "model_rate_limited")
     assert answer.headers["retry-after"] == "7"
+
+
+def test_where_a_database_is_stands_in_the_log_only(server: ThreadServer, model: FailingModel) -> None:
+    """A database that fails is told of by its code; its path or address goes to the server's log, by the request id."""
+    model.error = StorageUnavailableError("/srv/place/muxi.db cannot be opened or read.")
+    with capture_logs() as logs:
+        answer = server.post("/v1/chat", {"message": "Hi"}, user="a")
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert answer.json()["detail"] == "The database cannot be reached. The request id finds it in the server's log."
+    assert "/srv/place" not in answer.text
+    [event] = [one for one in logs if one["event"] == "request failed"]
+    assert event["detail"] == model.error.message
+    assert event["request_id"] == answer.json()["request_id"]
 
 
 def test_only_admins_see_whose_it_is(server: ThreadServer) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from muxi import FormationClient
 from muxi.errors import FormationNotFoundError, MemoryNotFoundError, MuxiError, SessionNotFoundError, UserNotFoundError
+from tests.conftest import EACH_KIND
 from tests.support.postgres import new_database
 from tests.support.server_process import ServerProcess
 
@@ -33,7 +34,7 @@ class World:
     g: FormationClient
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], scope="module")
+@pytest.fixture(params=EACH_KIND, scope="module")
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("matrix")
     address = str(folder / "shared.db")

@@ -119,8 +119,8 @@ def test_an_unknown_key_names_what_is_allowed(file: Path) -> None:
     """An unknown setting is named with its path, the nearest right name and all allowed ones."""
     assert error_of(file, "memory:\n  persistant:\n    provider: sqlite\n") == (
         "memory.persistant: there is no such setting (did you mean 'persistent'?). "
-        "Allowed: buffer, cache_mb, context_schema, extraction, memobase, persistent, private_values, recall, retention, "
-        "synopsis_interval."
+        "Allowed: buffer, cache_mb, context_schema, extraction, memobase, persistent, private_values, recall, "
+        "retention, synopsis_interval."
     )
 
 

@@ -131,9 +131,7 @@ def _storage(place: Place, *, must_exist: bool = False) -> Storage:
         raise StorageUnavailableError(
             f"There is no database at {name} yet; 'muxi db migrate' or 'muxi serve' makes it."
         )
-    storage: Storage = import_module("muxi.storage.open").open_storage(
-        address, owner=settings.database_owner()
-    )
+    storage: Storage = import_module("muxi.storage.open").open_storage(address, owner=settings.database_owner())
     return storage
 
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from muxi.errors import AuthenticationError, InvalidInputError, MuxiError, PermissionDeniedError
+from muxi.errors import AuthenticationError, InvalidInputError, MuxiError, PermissionDeniedError, StorageError
 
 MEDIA_TYPE = "application/problem+json"
 #: Members of a problem's details that only administrators see.
@@ -24,6 +24,8 @@ MOST_FRAMES = 12
 RETRY_AFTER_S = 1
 #: Parts of a place that name one form of a body among several, not a place in it.
 FORMS = ("one memory", "many memories")
+
+_IN_THE_LOG = "The request id finds it in the server's log."
 
 log = structlog.get_logger("muxi.server")
 
@@ -59,7 +61,7 @@ def document(error: MuxiError, request: Request) -> dict[str, Any]:
         "type": f"urn:muxi:problem:{error.code}",
         "title": error.title(),
         "status": error.status,
-        "detail": error.message,
+        "detail": f"{error.title()}. {_IN_THE_LOG}" if _names_a_place(error) else error.message,
         "code": error.code,
         "instance": request.url.path,
         "request_id": getattr(request.state, "request_id", None),
@@ -86,7 +88,7 @@ def unforeseen(exc: BaseException, request: Request) -> InternalError:
         error=type(exc).__name__,
         at=_frames(exc),
     )
-    return InternalError("Something went wrong on our side. The request id finds it in the server's log.")
+    return InternalError(f"Something went wrong on our side. {_IN_THE_LOG}")
 
 
 async def of_muxi(request: Request, exc: Exception) -> Response:
@@ -135,9 +137,14 @@ def report(error: MuxiError, request: Request) -> None:
     """Logs an error that is the server's or its surroundings' fault, by its code."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         cause = type(error.__cause__).__name__ if error.__cause__ else None
-        log.warning(
-            "request failed", request_id=getattr(request.state, "request_id", None), code=error.code, cause=cause
-        )
+        said = {"detail": error.message} if _names_a_place(error) else {}
+        request_id = getattr(request.state, "request_id", None)
+        log.warning("request failed", request_id=request_id, code=error.code, cause=cause, **said)
+
+
+def _names_a_place(error: MuxiError) -> bool:
+    """Whether an error's words say where a database is: that is for whoever runs the server, and in its log."""
+    return isinstance(error, StorageError) and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _frames(exc: BaseException) -> list[str]:

@@ -25,7 +25,7 @@ class SqlImportStore(SqlExchangeStore):
         added = 0
         with self._database.transaction() as conn:
             last = move_version(self._memory, conn, self._formation_id, memories[0].user_id, len(memories))
-            # Looked for, and not just tried: that would wait for whoever changes one of them, who may wait for this user.
+            # Looked for, not just tried: that would wait for whoever changes one of them, who may wait for this user.
             ids = self._database.text_list(memory.id for memory in memories)
             stored = {row[0] for row in self._imports.memories_stored(conn, formation_id=self._formation_id, ids=ids)}
             for version, memory in enumerate(memories, last - len(memories) + 1):

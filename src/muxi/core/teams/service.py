@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from muxi.core.clock import Clock
@@ -177,7 +178,8 @@ class Teams:
             InvalidMemoryError, MessageTooLargeError: as `muxi.core.memory.service.Memories.add`.
         """
         known = self._entered(team_id, by)
-        return self._memories.add(known, drafts, request_key=request_key, author_id=by)
+        with _still_there(team_id):
+            return self._memories.add(known, drafts, request_key=request_key, author_id=by)
 
     def memories(
         self, team_id: str, *, by: UserId | None = None, cursor: str | None = None, limit: int = 50
@@ -237,7 +239,9 @@ class Teams:
             InvalidContextError: as `muxi.core.memory.context.Context.write`.
             NotFoundError: as `members`.
         """
-        return self._context.write(self._entered(team_id, by), changes)
+        known = self._entered(team_id, by)
+        with _still_there(team_id):
+            return self._context.write(known, changes)
 
     def delete_path(self, team_id: str, path: str, *, by: UserId | None = None, forget: bool = False) -> bool:
         """Ends what is at a path of a team's context; with ``forget``, for managers, its history goes, too.
@@ -251,7 +255,8 @@ class Teams:
             NotFoundError: as `members`.
         """
         known = self._managed(team_id, by) if forget else self._entered(team_id, by)
-        return self._context.delete(known, path, forget=forget)
+        with _still_there(team_id):
+            return self._context.delete(known, path, forget=forget)
 
     def _entered(self, team_id: str, by: UserId | None) -> TeamId:
         """The team, if it is there for them."""
@@ -279,6 +284,15 @@ def checked_team_name(name: str) -> str:
     if not 1 <= len(written) <= LONGEST_NAME or not written.isprintable():
         raise InvalidInputError(f"A team's name has 1 to {LONGEST_NAME} printable characters.")
     return written
+
+
+@contextmanager
+def _still_there(team_id: str) -> Iterator[None]:
+    """A team that is deleted at this moment is not there, like any other."""
+    try:
+        yield
+    except UserNotFoundError as error:
+        raise _unknown(team_id) from error
 
 
 def _unknown(team_id: str) -> NotFoundError:

@@ -256,9 +256,11 @@ class PostgresDatabase:
 
     def scrub(self, tables: Sequence[str], *, rewrite: bool = False) -> bool:
         """By VACUUM: nobody can read dead rows after it, and nobody waits for it. Their bytes can stay in the gaps of
-        pages until these are used again, unless the tables are written anew."""
+        pages until these are used again, unless the tables are written anew. False: only the tables' owner may."""
         how = "FULL" if rewrite else "INDEX_CLEANUP ON, SKIP_LOCKED"
         with self.owning() as conn:
+            if not postgres_roles.owns(conn, tables):
+                return False
             conn.execute(f"VACUUM ({how}) {', '.join(tables)}")
             if rewrite:
                 # Only then the files say so; who may not ask for it waits for the server's own.

@@ -81,7 +81,7 @@ class _Reading:
         self._database = database
 
     def __enter__(self) -> sqlite3.Connection:
-        return self._database.connect()
+        return self._database._connect()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, sqlite3.Error):
@@ -105,7 +105,7 @@ class SqliteDatabase:
         # What people said is their own: a new file, and with it its journals, is for this account's eyes only.
         with suppress(OSError):
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self.connect()
+        self._connect()
 
     def connection(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection for reading; each statement is its own transaction."""
@@ -115,7 +115,7 @@ class SqliteDatabase:
         """A thread has only one."""
         return nullcontext()
 
-    def connect(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         """This thread's connection, opened if it has none."""
         conn: sqlite3.Connection | None = getattr(self._local, "conn", None)
         if conn is None or self._closed:
@@ -127,7 +127,7 @@ class SqliteDatabase:
     def transaction(self, *, together: bool = False) -> Iterator[sqlite3.Connection]:
         """A write transaction: committed at the end, rolled back on any exception."""
         with translated(self.path), self._writing:
-            conn = self.connect()
+            conn = self._connect()
             conn.execute("BEGIN IMMEDIATE")
             try:
                 yield conn
@@ -153,7 +153,7 @@ class SqliteDatabase:
     def writing_much(self) -> Iterator[None]:
         """With a larger cache."""
         with translated(self.path):
-            conn = self.connect()
+            conn = self._connect()
             before = [(name, conn.execute(f"PRAGMA {name}").fetchone()[0]) for name, _ in _MUCH]
             _set(conn, _MUCH)
             try:
@@ -180,7 +180,7 @@ class SqliteDatabase:
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """A connection on which all reads see one moment; in WAL mode nobody waits for it."""
         with translated(self.path):
-            conn = self.connect()
+            conn = self._connect()
             conn.execute("BEGIN")
             try:
                 yield conn

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from muxi.core.memory.store import EmbeddingSpace, ToEmbed, Unembedded, Unplaced, Version
+from muxi.core.memory.store import EmbeddingSpace, Unembedded, Unplaced, Version
 from muxi.core.memory.traits import Numbers
 from muxi.core.memory.types import WINDOW as WINDOW_SIZE
 from muxi.core.memory.types import Memory
 from muxi.errors import UserNotFoundError
 from muxi.ids import MemoryId, UserId
+from muxi.storage.mongo.backlog import Backlog
 from muxi.storage.mongo.connection import Document, MongoDatabase
 from muxi.storage.mongo.documents import VECTOR, WINDOW, memory_document, moment, read_memory, vector_binary
 from muxi.storage.mongo.errors import translated
@@ -34,7 +35,7 @@ _TO_EMBED = {"user_id": 1, "text": 1}
 _TO_PLACE = {"user_id": 1, "text": 1, "said_at": 1, "session_id": 1, "seq": 1}
 
 
-class MongoMemoryStore:
+class MongoMemoryStore(Backlog):
     """`muxi.core.memory.store.MemoryStore` on MongoDB.
 
     Args:
@@ -55,9 +56,8 @@ class MongoMemoryStore:
     ) -> None:
         self._of_model = {} if model is None else {"embedding_model": model}
         self._model = model
-        self._memories = database.memories
+        super().__init__(database, formation_id)
         self._formations = database.formations
-        self._formation_id = formation_id
         self._owners = owners
         self._members = members
 
@@ -112,12 +112,6 @@ class MongoMemoryStore:
     def unembedded(self, limit: int) -> list[Unembedded]:
         with translated():
             return [_unembedded(one) for one in self._waiting(VECTOR, _TO_EMBED, limit)]
-
-    def waiting(self) -> ToEmbed:
-        where = {**self._all(), "waits": VECTOR}
-        with translated():
-            first = self._memories.find_one(where, {"created_at": 1}, sort=[("created_at", 1)])
-            return ToEmbed(self._memories.count_documents(where), moment(first["created_at"]) if first else None)
 
     def of_other_models(self, model: str, after: MemoryId, limit: int) -> list[Unembedded]:
         where = {**self._all(), "_id": {"$gt": after}, "embedding_model": {"$ne": model}}

@@ -47,3 +47,18 @@ WHERE m.formation_id = :formation_id AND m.place >= :first AND m.place <= :last
     WHERE o.formation_id = :formation_id AND o.text_key = n.text_key AND o.superseded_at IS NULL
       AND o.kind = 'said' AND o.id <> n.id
       AND o.user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id));
+
+-- The ids as an array: of few statements, which is all that the planner knows of a new index, it would join all.
+
+-- name: found_memories
+SELECT id, user_id, text, times, agent_id, metadata, kind FROM memories
+WHERE formation_id = :formation_id AND kind = 'found' AND superseded_at IS NULL
+  AND user_id = ANY (ARRAY(SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id))
+ORDER BY id;
+
+-- name: newest_statements
+SELECT id, text, said_at FROM memories
+WHERE formation_id = :formation_id AND kind = 'found' AND superseded_at IS NULL
+  AND user_id = ANY (ARRAY(SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id))
+ORDER BY id DESC
+LIMIT :limit;
