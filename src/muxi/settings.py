@@ -51,7 +51,9 @@ class PersistentSettings(_Section):
                 "provider postgres goes with a connection_string postgresql://..., sqlite with a path or none"
             )
         owner = self.owner_connection_string.get_secret_value() if self.owner_connection_string else None
-        if owner is not None and not (self.provider == "postgres" and owner.startswith(("postgresql://", "postgres://"))):
+        if owner is not None and not (
+            self.provider == "postgres" and owner.startswith(("postgresql://", "postgres://"))
+        ):
             raise ValueError("owner_connection_string goes with provider postgres, and begins with postgresql://")
         return self
 

@@ -15,6 +15,10 @@ ACTING, EVERYBODY, NOBODY = "acting", "everybody", "nobody"
 OF_FORMATIONS = ("usr_", "key_", "mrg_")
 
 
+#: Characters before and after what was shown wrongly, to be told with it.
+AROUND = 200
+
+
 def ids_of(formation: str) -> str:
     """Who owns the ids that administration hands about."""
     return f"ids of {formation}"
@@ -172,6 +176,8 @@ class Model:
         self.sees: dict[str, set[str]] = defaultdict(set)
         #: Who may see an id. The first one it is shown to is whose it is.
         self.ids: dict[str, set[str]] = defaultdict(set)
+        #: By which call an id became known: said where it is shown wrongly.
+        self._taught: dict[str, str] = {}
         #: Identifiers of people elsewhere that somebody in a formation was called by: there they are new users'.
         self._told: set[tuple[str, str]] = set()
 
@@ -292,7 +298,9 @@ class Model:
         for id in set(ID.findall(text)):
             owners = self.ids.get(id)
             if owners and id not in sent and not owners & expected.reached:
-                found.append(f"an id of {sorted(owners)} was shown: {id}")
+                place = text.find(id)
+                around = text[max(0, place - AROUND) : place + AROUND]
+                found.append(f"an id of {sorted(owners)} was shown: {id}, known by {self._taught.get(id)}, in {around}")
         return found
 
     def _may_be_read(self, owner: str, expected: Expected) -> bool:
@@ -307,6 +315,7 @@ class Model:
         if acting is not None and self._nobody(acting, call):
             return
         for id in set(ID.findall(answer.text)):
+            self._taught.setdefault(id, f"{call.route[0]} {call.address} for {acting.name if acting else 'nobody'}")
             if call.team:
                 self.ids[id].add(call.team)
             elif call.of == ACTING and acting is not None:

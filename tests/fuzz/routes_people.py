@@ -121,7 +121,7 @@ def merge(pick: Pick) -> tuple[str, Any]:
     if pick.chance(0.5):  # only to be told what they hold: nothing comes of it
         one, other = (pick.world.person_in(pick.formation) for _ in range(2))
         return "/v1/users/merge", {"users": [one.user_id, other.user_id], "dry_run": True}
-    return "/v1/users/merge", {"users": [_spare_user(pick, keep=False), _spare_user(pick, keep=True)]}
+    return "/v1/users/merge", {"users": [_spare_user(pick, keep=False), _spare_user(pick, keep=False)]}
 
 
 @way("post", "/v1/users/split", weight=0.5, of=EVERYBODY, names="")

@@ -135,4 +135,3 @@ def _dots(column: VectorColumn, steps: Steps, rows: Rows | slice) -> NDArray[np.
 
 def _known(sizes: Vector) -> Vector:
     return np.where(sizes > 0, sizes, np.float32(np.nan))
-
