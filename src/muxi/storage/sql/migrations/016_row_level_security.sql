@@ -61,8 +61,6 @@ BEGIN
         EXECUTE format(''ALTER TABLE %I FORCE ROW LEVEL SECURITY'', one.name);
         EXECUTE format(''CREATE POLICY muxi_wall ON %I USING (%I = %s AND (%s))'', one.name, one.key, formation,
             CASE
-                -- A message is also theirs in whose session it was said: users who were split can have one of the other.
-                WHEN one.name = ''messages'' THEN of_user || $$ OR muxi_reaches_session(session_id)$$
                 WHEN one.name = ANY (content) THEN of_user
                 -- Without a column of the user, as what they belong to.
                 WHEN one.name = ''buffer_clears'' THEN ''muxi_reaches_session(session_id)''
