@@ -19,7 +19,7 @@ from muxi.errors import (
     MessageTooLargeError,
 )
 from muxi.ids import UserId
-from muxi.storage.open import FormationStores
+from muxi.storage.open import FormationStores, Storage
 from tests.conftest import TestClock
 from tests.support.vectors import WordVectors
 
@@ -240,6 +240,31 @@ class TestVectors:
         asleep.delete(alice, memory.id)
         stores.memory.set_vectors(waiting, np.stack([MODEL.vector("tea")]), MODEL.name)
         assert asleep.newest(alice).items == []
+
+    @pytest.mark.postgres
+    def test_an_owner_whom_somebody_holds_holds_up_nobody(
+        self, stores: FormationStores, storage: Storage, clock: TestClock, alice: UserId, bob: UserId
+    ) -> None:
+        """Vectors of others are written, and their rows are free again, while one owner's are waited for: of two who
+        wait for each other's owners neither would ever end."""
+        if storage.dialect == "sqlite":
+            pytest.skip("who writes holds the whole database")
+        made = Memories(stores.memory, MODEL, clock)
+        made.embedder.close()
+        for owner in (alice, bob):
+            made.add(owner, [Draft("tea")])
+        waiting = stores.memory.unembedded(10)
+        vectors = np.array([MODEL.vector("tea")] * 2)
+        with ThreadPoolExecutor(1) as elsewhere, storage._database.owning() as conn:
+            with conn.transaction():
+                conn.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (bob,))
+                writing = elsewhere.submit(stores.memory.set_vectors, waiting, vectors, MODEL.name)
+                while [one.user_id for one in stores.memory.unembedded(10)] != [bob]:
+                    assert not writing.done()
+                # Not held any more: it can be locked at once, or this raises.
+                conn.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE NOWAIT", (alice,))
+            writing.result(60)
+        assert stores.memory.unembedded(10) == []
 
 
 class TestCache:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -111,23 +112,21 @@ class SqlMemoryStore:
             return int(self._sql.count_other_embeddings(conn, formation_id=self._formation_id, model=model))
 
     def set_vectors(self, of: Sequence[Unembedded], vectors: NDArray[np.float32], model: str) -> None:
-        # Owners in one order, so that two embedders cannot wait for each other.
-        rows = sorted(zip(of, vectors, strict=True), key=lambda row: row[0].user_id or "")
-        with self._database.transaction() as conn:
-            for memory, vector in rows:
-                # Of who was erased meanwhile there is nothing left to embed.
-                with suppress(UserNotFoundError):
-                    version = move_version(self._sql, conn, self._formation_id, memory.user_id, 1)
-                    self._sql.set_embedding(
-                        conn,
-                        formation_id=self._formation_id,
-                        id=memory.id,
-                        user_id=memory.user_id,
-                        text=memory.text,
-                        embedding=write_vector(vector),
-                        model=model,
-                        version=version,
-                    )
+        def write(conn: Any, which: int) -> None:
+            memory = of[which]
+            version = move_version(self._sql, conn, self._formation_id, memory.user_id, 1)
+            self._sql.set_embedding(
+                conn,
+                formation_id=self._formation_id,
+                id=memory.id,
+                user_id=memory.user_id,
+                text=memory.text,
+                embedding=write_vector(vectors[which]),
+                model=model,
+                version=version,
+            )
+
+        self._of_many_owners([memory.user_id for memory in of], write)
 
     def unplaced(self, limit: int) -> list[Unplaced]:
         with self._database.connection() as conn:
@@ -135,18 +134,35 @@ class SqlMemoryStore:
             return [_unplaced(row) for row in rows]
 
     def set_windows(self, of: Sequence[Unplaced], vectors: NDArray[np.float32], traits: Sequence[Numbers]) -> None:
-        rows = sorted(zip(of, vectors, traits, strict=True), key=lambda row: row[0].user_id or "")
+        def write(conn: Any, which: int) -> None:
+            memory, window, read = of[which], write_vector(vectors[which]), write_traits(traits[which])
+            key = {"formation_id": self._formation_id, "id": memory.id, "user_id": memory.user_id}
+            version = move_version(self._sql, conn, self._formation_id, memory.user_id, 1)
+            # The owner's row is ours now: what was deleted or changed since it was read must not come back.
+            now = self._sql.memory_in_place(conn, **key, model=self._model)
+            if now is not None and _unplaced(now) == memory:
+                self._sql.set_window(conn, **key, window=window, traits=read, version=version)
+
+        self._of_many_owners([memory.user_id for memory in of], write)
+
+    def _of_many_owners(self, owners: Sequence[UserId | None], write: Callable[[Any, int], None]) -> None:
+        """Writes what is of several owners: together where nobody else holds them at this moment, else one by one.
+
+        So it never waits for one owner with others in hand, for whom somebody may wait who has that one.
+        """
+        by_owner: dict[UserId | None, list[int]] = {}
+        for which, owner in enumerate(owners):
+            by_owner.setdefault(owner, []).append(which)
+        ids = self._database.text_list(owner for owner in by_owner if owner is not None)
         with self._database.transaction() as conn:
-            for memory, vector, read in rows:
-                key = {"formation_id": self._formation_id, "id": memory.id, "user_id": memory.user_id}
-                with suppress(UserNotFoundError):
-                    version = move_version(self._sql, conn, self._formation_id, memory.user_id, 1)
-                    # The owner's row is ours now: what was deleted or changed since it was read must not come back.
-                    now = self._sql.memory_in_place(conn, **key, model=self._model)
-                    if now is not None and _unplaced(now) == memory:
-                        self._sql.set_window(
-                            conn, **key, window=write_vector(vector), traits=write_traits(read), version=version
-                        )
+            held = [row[0] for row in self._sql.hold_free_owners(conn, formation_id=self._formation_id, ids=ids)]
+            for which in chain.from_iterable(by_owner.pop(owner) for owner in held):
+                write(conn, which)
+        for of_owner in by_owner.values():
+            # Of who was erased meanwhile there is nothing left to write.
+            with suppress(UserNotFoundError), self._database.transaction() as conn:
+                for which in of_owner:
+                    write(conn, which)
 
     def embedding_space(self) -> EmbeddingSpace | None:
         with self._database.connection() as conn:
