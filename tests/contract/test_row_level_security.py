@@ -147,7 +147,7 @@ class TestWalls:
         nobodys = {name for name in OF_CONTENT if re.fullmatch(r".*_without_user(_exists)?", name)}
         named = {name for name, sql in OF_CONTENT.items() if ":user_id" in sql}
         assert set(OF_CONTENT) - named - nobodys - OF_EVERYBODY - BESIDE == set()
-        assert len(OF_EVERYBODY) == 35
+        assert len(OF_EVERYBODY) == 36
 
     def test_marks_reach_the_adapter(self, database: PostgresDatabase) -> None:
         """What is marked is asked of everybody, and nothing else is."""

@@ -82,7 +82,7 @@ def values_of(conn: Connection, user_id: str, formation_id: str, meant: str) -> 
     [upto] = of("upto", "memory_segments")
     ids = [memory, edited, credential, fact, failure]
     return {
-        "formation_id": [formation_id], "user_id": [user_id],
+        "formation_id": [formation_id], "user_id": [user_id], "canonical_id": [user_id],
         **{name: [late] for name in ("now", "at", "oldest", "before_at", "last_at", "heard_until", "made_at")},
         **{name: [late] for name in ("next_try", "superseded_at")},
         **{name: ["x"] for name in ("by", "code", "error", "message", "text_key", "superseded_by", "token")},

@@ -13,6 +13,7 @@ from muxi.core.identity.types import Holdings, Merge
 from muxi.ids import MergeId, UserId
 from muxi.storage import audit, queries
 from muxi.storage.databases.base import Database
+from muxi.storage.memory import move_version
 from muxi.storage.open_requests import end_of_user
 from muxi.storage.watch import links_changed
 
@@ -26,6 +27,7 @@ class SqlMergeStore:
         self._sql = queries.load(database, "merges")
         self._identity = queries.load(database, "identity")
         self._proofs = queries.load(database, "proofs")
+        self._memory = queries.load(database, "memory")
 
     def holdings(self, user_id: UserId) -> Holdings:
         with self._database.connection() as conn:
@@ -44,7 +46,8 @@ class SqlMergeStore:
     @contextmanager
     def merging(self, actor: str, now: datetime) -> Iterator[MergeWriter]:
         with self._database.transaction(together=True) as conn:
-            writer = _Writer(self._sql, self._identity, self._proofs, conn, self._formation_id, now)
+            queried = self._sql, self._identity, self._proofs, self._memory
+            writer = _Writer(*queried, conn, self._formation_id, now)
             yield writer
             if writer.changes:
                 links_changed(self._database, conn, self._formation_id)
@@ -58,10 +61,13 @@ class SqlMergeStore:
 class _Writer:
     """`muxi.core.identity.merge_store.MergeWriter` on one connection, inside its transaction."""
 
-    def __init__(self, sql: Any, identity: Any, proofs: Any, conn: Any, formation_id: str, now: datetime) -> None:
+    def __init__(
+        self, sql: Any, identity: Any, proofs: Any, memory: Any, conn: Any, formation_id: str, now: datetime
+    ) -> None:
         self._sql = sql
         self._identity = identity
         self._proofs = proofs
+        self._memory = memory
         self._conn = conn
         self._formation_id = formation_id
         self._now = now
@@ -79,9 +85,20 @@ class _Writer:
             return False
         end_of_user(self._proofs, self._conn, self._formation_id, merge.survivor_id)
         self._sql.put_back(self._conn, **key)
+        for canonical in (merge.survivor_id, *merge.merged_ids):
+            self._give_back(canonical)
         details = {"merge_id": merge.id, "restored": list(merge.merged_ids)}
         self.changes.append(Change(USERS_SPLIT, merge.survivor_id, details))
         return True
+
+    def _give_back(self, canonical: UserId) -> None:
+        """What one side remembers stands again, whatever the other said instead while they were one."""
+        key = {"formation_id": self._formation_id}
+        for owner, *_ in list(self._memory.memory_versions(self._conn, **key, user_id=canonical)):
+            own = {**key, "user_id": owner}
+            for (id,) in list(self._sql.superseded_by_others(self._conn, **own, canonical_id=canonical)):
+                version = move_version(self._memory, self._conn, self._formation_id, owner, 1)
+                self._sql.stand_again(self._conn, **own, id=id, version=version)
 
     def later_merge(self, user_id: UserId) -> MergeId | None:
         found: str | None = self._sql.later_merge(self._conn, formation_id=self._formation_id, user_id=user_id)

@@ -21,6 +21,18 @@ UPDATE users SET canonical_id = (
 WHERE formation_id = :formation_id AND id IN (
     SELECT user_id FROM merge_members WHERE formation_id = :formation_id AND merge_id = :merge_id);
 
+-- name: superseded_by_others
+-- Of everybody. After a split: memories of a user that gave way to what is not the same canonical user's any more.
+SELECT m.id FROM memories m CROSS JOIN memories o CROSS JOIN users p
+WHERE m.formation_id = :formation_id AND m.user_id = :user_id AND m.superseded_by <> ''
+  AND o.formation_id = :formation_id AND o.id = m.superseded_by
+  AND p.formation_id = :formation_id AND p.id = o.user_id AND p.canonical_id <> :canonical_id
+ORDER BY m.id;
+
+-- name: stand_again!
+UPDATE memories SET superseded_at = NULL, superseded_by = '', version = :version
+WHERE formation_id = :formation_id AND id = :id AND user_id = :user_id;
+
 -- name: find_merge^
 SELECT id, survivor_id, merged_at, merged_by, split_at FROM merges
 WHERE formation_id = :formation_id AND id = :merge_id;
