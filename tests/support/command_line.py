@@ -9,6 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from muxi.cli.app import main
+from muxi.cli.output import answers, notes
 
 OF_MUXI = (
     "MUXI_URL",
@@ -19,6 +20,7 @@ OF_MUXI = (
     "MUXI_DATABASE_URL",
     "OPENAI_BASE_URL",
 )
+COLUMNS = 150
 
 
 def run(*arguments: object, says: str = "", **variables: str) -> CompletedProcess[str]:
@@ -34,8 +36,11 @@ def run(*arguments: object, says: str = "", **variables: str) -> CompletedProces
     with pytest.MonkeyPatch.context() as patch:
         for name in OF_MUXI:
             patch.delenv(name, raising=False)
-        for name, value in ({"COLUMNS": "150"} | variables).items():
+        for name, value in variables.items():
             patch.setenv(name, value)
+        for console in (answers, notes):
+            # As wide as it was when it was first imported, else.
+            patch.setattr(console, "width", COLUMNS)
         patch.setattr(sys, "argv", command)
         patch.setattr(sys, "stdin", io.StringIO(says))
         patch.setattr(sys, "stdout", out)
