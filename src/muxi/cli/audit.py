@@ -9,7 +9,7 @@ import typer
 
 from muxi.cli import output
 from muxi.cli.access import Shape
-from muxi.cli.options import Json, identifier
+from muxi.cli.options import Cursor, Json, Limit, identifier
 from muxi.cli.place import Place, placed
 from muxi.cli.users import User, day
 
@@ -19,10 +19,8 @@ def audit(
     place: Place,
     user: User = None,
     action: Annotated[str | None, typer.Option(help="Only this one, such as users.merged.", show_default=False)] = None,
-    limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=200)] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="next_cursor of the page before (see --json).", show_default=False)
-    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Check that no row was changed or taken out.", show_default=False)
     ] = False,
@@ -41,8 +39,7 @@ def audit(
         return
     rows = (_row(one) for one in page["records"])
     output.table(("row", "when", "by", "what", "user", "details"), rows, empty="Nothing was changed.")
-    if page["next_cursor"]:
-        output.note(f"There are more: --cursor {page['next_cursor']}")
+    output.more(page)
 
 
 def _verify(place: Place, json: bool) -> None:

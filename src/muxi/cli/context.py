@@ -10,13 +10,17 @@ import typer
 
 from muxi.cli import output
 from muxi.cli.access import Op, Shape
-from muxi.cli.options import As, Json, Type, identifier
+from muxi.cli.options import As, Cursor, Json, Limit, Type, identifier
 from muxi.cli.place import Place, placed
 from muxi.cli.users import day
 
 app = typer.Typer(help="What is known of a user, by path.", no_args_is_help=True)
 
 Path = Annotated[str, typer.Argument(metavar="PATH", help="Dotted: preferences.theme; a dot within a key is \\.")]
+Value = Annotated[str, typer.Argument(help="JSON, or else a text as it stands.")]
+Add = Annotated[bool, typer.Option("--add", help="Add it to the list there.", show_default=False)]
+Remove = Annotated[bool, typer.Option("--remove", help="Take it from the list.", show_default=False)]
+Forget = Annotated[bool, typer.Option("--forget", help="Its history, too: nothing of it is left.", show_default=False)]
 
 
 @app.command()
@@ -38,12 +42,7 @@ def show(
     """The context of a user, as JSON."""
     with place.open() as access:
         answer = access.context.show(identifier(who, type), at)
-    if json:
-        output.as_json(answer)
-    elif answer["context"]:
-        output.as_json(answer["context"])
-    else:
-        output.note("Nothing is known.")
+    context_shown(answer, json)
 
 
 @app.command("set")
@@ -51,10 +50,10 @@ def show(
 def set_value(
     place: Place,
     path: Path,
-    value: Annotated[str, typer.Argument(help="JSON, or else a text as it stands.")],
+    value: Value,
     who: As,
-    add: Annotated[bool, typer.Option("--add", help="Add it to the list there.", show_default=False)] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Take it from the list.", show_default=False)] = False,
+    add: Add = False,
+    remove: Remove = False,
     text: Annotated[bool, typer.Option("--text", help="It is a text, also if it looks like JSON.")] = False,
     source: Annotated[str, typer.Option(help="Who or what says so.")] = "command line",
     importance: Annotated[float, typer.Option(help="0 to 1.", min=0, max=1)] = 0.5,
@@ -62,9 +61,7 @@ def set_value(
     json: Json = False,
 ) -> None:
     """Give a path its value. What was there goes to the history."""
-    if add and remove:
-        raise typer.BadParameter("--add and --remove cannot go together.")
-    op: Op = "add" if add else "remove" if remove else "set"
+    op = written_op(add, remove)
     given = value if text else written_value(value)
     with place.open() as access:
         answer = access.context.change(identifier(who, type), path, given, op, source, importance)
@@ -83,21 +80,14 @@ def delete(
     place: Place,
     path: Path,
     who: As,
-    forget: Annotated[
-        bool, typer.Option("--forget", help="Its history, too: nothing of it is left.", show_default=False)
-    ] = False,
+    forget: Forget = False,
     type: Type = None,
     json: Json = False,
 ) -> None:
     """End what is at a path and below it."""
     with place.open() as access:
         answer = access.context.delete(identifier(who, type), path, forget)
-    if json:
-        output.as_json(answer)
-    elif answer["deleted"]:
-        output.done(f"{path} is {'forgotten' if forget else 'deleted'}.")
-    else:
-        output.note(f"There is nothing at {path}.")
+    path_ended(answer, path, forget, json)
 
 
 @app.command()
@@ -106,10 +96,8 @@ def history(
     place: Place,
     who: As,
     path: Annotated[str, typer.Argument(metavar="PATH", help="All paths if not told.", show_default=False)] = "",
-    limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=200)] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="next_cursor of the page before (see --json).", show_default=False)
-    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     type: Type = None,
     json: Json = False,
 ) -> None:
@@ -120,8 +108,27 @@ def history(
         output.as_json(page)
         return
     facts_table(page["facts"])
-    if page["next_cursor"]:
-        output.note(f"There are more: --cursor {page['next_cursor']}")
+    output.more(page)
+
+
+def context_shown(answer: Shape, json: bool) -> None:
+    """What a context holds."""
+    if json:
+        output.as_json(answer)
+    elif answer["context"]:
+        output.as_json(answer["context"])
+    else:
+        output.note("Nothing is known.")
+
+
+def path_ended(answer: Shape, path: str, forget: bool, json: bool) -> None:
+    """What became of what was at a path."""
+    if json:
+        output.as_json(answer)
+    elif answer["deleted"]:
+        output.done(f"{path} is {'forgotten' if forget else 'deleted'}.")
+    else:
+        output.note(f"There is nothing at {path}.")
 
 
 def facts_table(facts: list[Shape]) -> None:
@@ -146,6 +153,17 @@ def _said(fact: Shape) -> str:
     if fact["op"] == "delete":
         return f"{fact['path']} deleted"
     return f"{fact['path']} {_SIGNS[fact['op']]} {dumps(fact['value'], ensure_ascii=False)}"
+
+
+def written_op(add: bool, remove: bool) -> Op:
+    """What is done with a value.
+
+    Raises:
+        typer.BadParameter: both options were given.
+    """
+    if add and remove:
+        raise typer.BadParameter("--add and --remove cannot go together.")
+    return "add" if add else "remove" if remove else "set"
 
 
 def written_value(written: str) -> Any:

@@ -8,7 +8,7 @@ import typer
 
 from muxi.cli import output
 from muxi.cli.access import ExtractionAccess
-from muxi.cli.options import Ident, Json, Type, identifier
+from muxi.cli.options import Cursor, Ident, Json, Limit, Type, identifier
 from muxi.cli.place import Place, placed
 from muxi.cli.users import User, day
 from muxi.errors import ModelError
@@ -38,10 +38,8 @@ def status(place: Place, json: Json = False) -> None:
 def list_failures(
     place: Place,
     user: User = None,
-    limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=200)] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="next_cursor of the page before (see --json).", show_default=False)
-    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     json: Json = False,
 ) -> None:
     """Messages that could not be read, newest first."""
@@ -55,8 +53,7 @@ def list_failures(
         for one in page["failures"]
     )
     output.table(("failure", "user", "messages", "error", "tries", "last try"), rows, empty="Nothing failed for good.")
-    if page["next_cursor"]:
-        output.note(f"There are more: --cursor {page['next_cursor']}")
+    output.more(page)
 
 
 @app.command()

@@ -9,7 +9,7 @@ import typer
 from muxi.cli import output
 from muxi.cli.access import Shape
 from muxi.cli.access_doors import KeyDraft
-from muxi.cli.options import Json, identifier
+from muxi.cli.options import Cursor, Json, Limit, identifier
 from muxi.cli.place import Place, placed
 from muxi.cli.spans import span
 from muxi.cli.users import day
@@ -18,8 +18,6 @@ app = typer.Typer(help="Keys of applications.", no_args_is_help=True)
 roles_app = typer.Typer(help="What keys may do.", no_args_is_help=True)
 
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="key_..., as list shows it; never the key itself.")]
-Limit = Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=200)]
-Cursor = Annotated[str | None, typer.Option(help="next_cursor of the page before (see --json).", show_default=False)]
 ExpiresIn = Annotated[
     str | None, typer.Option("--expires-in", metavar="SPAN", help="Like 12h or 30d.", show_default=False)
 ]
@@ -72,8 +70,7 @@ def list_keys(place: Place, limit: Limit = 50, cursor: Cursor = None, json: Json
         for one in page["keys"]
     )
     output.table(("key", "name", "role", "user", "state", "last used"), rows, empty="No keys were made.")
-    if page["next_cursor"]:
-        output.note(f"There are more: --cursor {page['next_cursor']}")
+    output.more(page)
 
 
 @app.command()

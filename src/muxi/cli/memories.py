@@ -9,7 +9,7 @@ import typer
 
 from muxi.cli import output
 from muxi.cli.access import Shape
-from muxi.cli.options import As, Json, Type, identifier
+from muxi.cli.options import As, Cursor, Json, Limit, Type, identifier
 from muxi.cli.place import Place, placed
 from muxi.cli.users import day
 
@@ -18,8 +18,6 @@ app = typer.Typer(help="What is remembered of a user.", no_args_is_help=True)
 #: Characters of the longest bar, and what adds too little to be shown.
 BAR = 24
 LEAST_SHOWN = 0.005
-
-Limit = Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=200)]
 
 
 @app.command()
@@ -86,9 +84,7 @@ def newest(
     place: Place,
     who: As,
     limit: Limit = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="next_cursor of the page before (see --json).", show_default=False)
-    ] = None,
+    cursor: Cursor = None,
     type: Type = None,
     json: Json = False,
 ) -> None:
@@ -99,8 +95,7 @@ def newest(
         output.as_json(page)
         return
     memory_table(page["memories"])
-    if page["next_cursor"]:
-        output.note(f"There are more: --cursor {page['next_cursor']}")
+    output.more(page)
 
 
 @app.command()

@@ -64,6 +64,8 @@ As = Annotated[
     typer.Option("--as", metavar="IDENT", help="Whose: an e-mail address, slack:U98765ABC, a usr_ id ..."),
 ]
 Ident = Annotated[str, typer.Argument(metavar="IDENT", help="alice@email.com, slack:U98765ABC, a usr_ id ...")]
+Limit = Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=200)]
+Cursor = Annotated[str | None, typer.Option(help="next_cursor of the page before (see --json).", show_default=False)]
 
 Who = str | tuple[str, str]
 

@@ -50,6 +50,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
         answers.print(empty, style="dim")
 
 
+def more(page: Mapping[str, Any]) -> None:
+    """Says how to come by the next page, if there is one."""
+    if page["next_cursor"]:
+        note(f"There are more: --cursor {page['next_cursor']}")
+
+
 def failed(error: MuxiError) -> None:
     """Writes what went wrong: one red line, or the problem document for a program."""
     if JSON_FLAG in sys.argv:

@@ -9,7 +9,7 @@ import typer
 
 from muxi.cli import output
 from muxi.cli.access import Shape
-from muxi.cli.options import Ident, Json, Type, identifier
+from muxi.cli.options import Cursor, Ident, Json, Limit, Type, identifier
 from muxi.cli.place import Place, placed
 from muxi.cli.users import day
 
@@ -24,10 +24,8 @@ def list_users(
         bool | None,
         typer.Option("--disabled/--enabled", help="Only those who are, or are not.", show_default=False),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=200)] = 50,
-    cursor: Annotated[
-        str | None, typer.Option(help="next_cursor of the page before (see --json).", show_default=False)
-    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
     json: Json = False,
 ) -> None:
     """Users, newest first."""
@@ -37,8 +35,7 @@ def list_users(
         output.as_json(page)
         return
     output.table(("user", "identifiers", "since", "last said", "disabled"), _rows(page["users"]), empty="No users.")
-    if page["next_cursor"]:
-        output.note(f"There are more: --cursor {page['next_cursor']}")
+    output.more(page)
 
 
 @placed

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from muxi.cli import output
-from muxi.cli.keys import Cursor, ExpiresIn, Limit
-from muxi.cli.options import As, Json, Type, identifier
+from muxi.cli.keys import ExpiresIn
+from muxi.cli.options import As, Cursor, Json, Limit, Type, identifier
 from muxi.cli.place import Place, placed
 from muxi.cli.spans import span
 from muxi.cli.users import day
@@ -33,8 +33,7 @@ def list_sessions(
         for one in page["sessions"]
     )
     output.table(("session", "name", "messages", "last", "ends"), rows, empty="No conversations.")
-    if page["next_cursor"]:
-        output.note(f"There are more: --cursor {page['next_cursor']}")
+    output.more(page)
 
 
 @app.command()

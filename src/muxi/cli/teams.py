@@ -7,9 +7,19 @@ from typing import Annotated
 import typer
 
 from muxi.cli import output
-from muxi.cli.access import Op, Shape
-from muxi.cli.context import facts_table, written_value
-from muxi.cli.options import Ident, Json, Who, identifier
+from muxi.cli.access import Shape
+from muxi.cli.context import (
+    Add,
+    Forget,
+    Remove,
+    Value,
+    context_shown,
+    facts_table,
+    path_ended,
+    written_op,
+    written_value,
+)
+from muxi.cli.options import Cursor, Ident, Json, Limit, Who, identifier
 from muxi.cli.place import Place, placed
 from muxi.cli.users import day
 
@@ -23,8 +33,6 @@ By = Annotated[
         "--as", metavar="IDENT", help="Who does it: only their teams are there. You, if not told.", show_default=False
     ),
 ]
-Limit = Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=200)]
-Cursor = Annotated[str | None, typer.Option(help="next_cursor of the page before (see --json).", show_default=False)]
 
 
 @app.command()
@@ -50,7 +58,7 @@ def list_teams(place: Place, who: By = None, limit: Limit = 50, cursor: Cursor =
         return
     rows = ((one["team_id"], one["name"], one["role"] or "-", day(one["created_at"])) for one in page["teams"])
     output.table(("team", "name", "role", "made"), rows, empty="There are no teams.")
-    _more(page)
+    output.more(page)
 
 
 @app.command()
@@ -174,7 +182,7 @@ def memories(
         return
     rows = ((one["text"], one["author"] or "-", day(one["created_at"]), one["memory_id"]) for one in page["memories"])
     output.table(("text", "author", "shared", "memory"), rows, empty="Nothing is shared.")
-    _more(page)
+    output.more(page)
 
 
 @app.command()
@@ -201,12 +209,7 @@ def context(place: Place, team: Team, who: By = None, json: Json = False) -> Non
     """A team's context, as JSON."""
     with place.open() as access:
         answer = access.teams.context(team, _by(who))
-    if json:
-        output.as_json(answer)
-    elif answer["context"]:
-        output.as_json(answer["context"])
-    else:
-        output.note("Nothing is known.")
+    context_shown(answer, json)
 
 
 @app.command("set")
@@ -215,16 +218,14 @@ def set_value(
     place: Place,
     team: Team,
     path: Path,
-    value: Annotated[str, typer.Argument(help="JSON, or else a text as it stands.")],
+    value: Value,
     who: By = None,
-    add: Annotated[bool, typer.Option("--add", help="Add it to the list there.", show_default=False)] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Take it from the list.", show_default=False)] = False,
+    add: Add = False,
+    remove: Remove = False,
     json: Json = False,
 ) -> None:
     """Give a path of a team's context its value. What was there goes to the history."""
-    if add and remove:
-        raise typer.BadParameter("--add and --remove cannot go together.")
-    op: Op = "add" if add else "remove" if remove else "set"
+    op = written_op(add, remove)
     with place.open() as access:
         answer = access.teams.change(team, path, written_value(value), op, _by(who))
     if json:
@@ -241,21 +242,14 @@ def unset(
     place: Place,
     team: Team,
     path: Path,
-    forget: Annotated[
-        bool, typer.Option("--forget", help="Its history, too: nothing of it is left.", show_default=False)
-    ] = False,
+    forget: Forget = False,
     who: By = None,
     json: Json = False,
 ) -> None:
     """End what is at a path of a team's context, and below it."""
     with place.open() as access:
         answer = access.teams.unset(team, path, forget, _by(who))
-    if json:
-        output.as_json(answer)
-    elif answer["deleted"]:
-        output.done(f"{path} is {'forgotten' if forget else 'deleted'}.")
-    else:
-        output.note(f"There is nothing at {path}.")
+    path_ended(answer, path, forget, json)
 
 
 @app.command()
@@ -276,7 +270,7 @@ def history(
         output.as_json(page)
         return
     facts_table(page["facts"])
-    _more(page)
+    output.more(page)
 
 
 def _by(who: str | None) -> Who | None:
@@ -286,8 +280,3 @@ def _by(who: str | None) -> Who | None:
 def _members(found: Shape) -> None:
     rows = ((one["muxi_user_id"], one["role"], day(one["joined_at"])) for one in found["members"])
     output.table(("user", "role", "joined"), rows, empty="Nobody is in it.")
-
-
-def _more(page: Shape) -> None:
-    if page["next_cursor"]:
-        output.note(f"There are more: --cursor {page['next_cursor']}")
