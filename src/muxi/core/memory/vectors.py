@@ -38,9 +38,6 @@ class VectorColumn:
         self._steps = Column(np.int8, dimension)
         self._sizes = Column(np.float32)
 
-    def __len__(self) -> int:
-        return len(self._sizes.values)
-
     @classmethod
     def over(cls, steps: Steps, sizes: Vector) -> VectorColumn:
         """A column of vectors that are in steps already, with a size of 0 where there is none; it copies them when it
