@@ -39,6 +39,10 @@ class Team:
     team_id: str
 
 
+class RefusedError(RuntimeError):
+    """What the administrator wanted was not done."""
+
+
 class World:
     """All there is, and how to ask for it.
 
@@ -109,7 +113,7 @@ class World:
         sent = b"" if body is None else json.dumps(body).encode()
         answer = await connection.send(method, f"/api/{formation}{path}", headers, sent)
         if answer.status >= 300:
-            raise RuntimeError(f"{method} {path} -> {answer.status} {answer.body[:300]!r}")
+            raise RefusedError(f"{method} {path} -> {answer.status} {answer.body[:300]!r}")
         return answer.json
 
     async def add_member(self, connection: Connection, team: Team, person: Person, role: str) -> None:
