@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from muxi.core.memory.bm25 import AFTER, BEFORE, K1, B, Texts, WordIndex, entries_of
+from muxi.core.memory.bm25 import AFTER, BEFORE, K1, B, Texts, WordIndex, best_around, entries_of
 
 TEA, LEAF, MILK, HONEY, BREAD, ABSENT = range(6)
 TEXTS = [[TEA, TEA, LEAF], [MILK], [TEA, MILK, HONEY, BREAD]]
@@ -77,18 +77,44 @@ def test_one_by_one_or_at_once() -> None:
         assert found.tolist() == expected.tolist()
 
 
-def test_rare_words_among_many() -> None:
-    """Where a word is rare, only the texts around it are looked at: with the same scores as when all are."""
-    few = [[TEA, LEAF] if row in (3, 5, 99) else [MILK, row % 13 + 10] for row in range(100)]
+def test_words_a_few_at_once() -> None:
+    """Parts of what is found are what their words alone would find."""
+    laid, index = laid_out(TEXTS, [0, 0, 1]), index_of(TEXTS)
+    parts = list(laid.found(index, [TEA, HONEY, MILK]).parts(2))
+    assert [part.word.tolist() for part in parts] == [[0, 0, 1], [0, 0]]
+    for part, terms in zip(parts, ([TEA, HONEY], [MILK]), strict=True):
+        alone = laid.found(index, terms)
+        assert part.places.tolist() == alone.places.tolist()
+        assert part.counts.tolist() == alone.counts.tolist()
+        assert part.sizes.tolist() == alone.sizes.tolist()
+        assert part.weights.tolist() == alone.weights.tolist()
+
+
+@pytest.mark.parametrize("at", [None, [0, 4, 5, 6, 98, 99, 100, 105, 5_099], list(range(5_100))])
+def test_texts_around_among_many(at: list[int] | None) -> None:
+    """At some places the scores are those that they have when all are read."""
+    few = [[TEA, LEAF, TEA] if row in (3, 5, 99) else [MILK, row % 13 + 10] for row in range(100)]
     many = few + [[BREAD]] * 5_000
-    sessions = [row // 7 for row in range(len(many))]
-    laid = laid_out(many, sessions)
+    laid = laid_out(many, [row // 7 for row in range(len(many))])
     found = laid.found(index_of(many), [TEA, MILK, LEAF, BREAD])
-    apart = [laid.window_scores(found.of_words(np.array([i == word for i in range(4)]))) for word in range(4)]
-    until = np.concatenate([[0.0], np.cumsum([TEA in text for text in many])])
-    held = until[laid.end] - until[laid.begin]
-    assert apart[0].tolist() == pytest.approx((found.weights[0] * held / (held + laid.window_saturation)).tolist())
-    assert laid.window_scores(found).tolist() == pytest.approx(sum(apart).tolist())  # type: ignore[union-attr]
+    expected = np.zeros(len(many))
+    begin = np.maximum(np.arange(len(many)) - BEFORE, laid.first)
+    end = np.minimum(np.arange(len(many)) + AFTER, laid.last) + 1
+    for weight, term in zip(found.weights, [TEA, MILK, LEAF, BREAD], strict=True):
+        until = np.concatenate([[0.0], np.cumsum([text.count(term) for text in many])])
+        held = until[end] - until[begin]
+        expected += weight * held / (held + laid.window_saturation)
+    places = None if at is None else np.array(at)
+    assert laid.window_scores(found, places).tolist() == pytest.approx(expected[slice(None) if at is None else at])
+
+
+def test_best_around() -> None:
+    """Each place has the best score of the places that a text there would be read with."""
+    scores = np.array([0.0, 3, 0, 0, 0, 0, 1, 2, 0, 0])
+    expected = [max(scores[max(0, i - BEFORE) : i + AFTER + 1]) for i in range(10)]
+    assert best_around(scores).tolist() == expected
+    assert best_around(scores[:2]).tolist() == [3, 3]
+    assert best_around(scores[:0]).tolist() == []
 
 
 def test_texts_around() -> None:

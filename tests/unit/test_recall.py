@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from muxi.core.memory.layout import Shown
 from muxi.core.memory.packed import Packed
-from muxi.core.memory.recall import MOST_SCORED, MemoryIndex
+from muxi.core.memory.recall import MOST_COMPARED, MOST_READ, MemoryIndex
 from muxi.core.memory.types import SAID, Hit, Memory
 from muxi.core.memory.weights import WEIGHTS
 from muxi.errors import EmbeddingMismatchError
@@ -310,10 +310,11 @@ def test_long_texts_do_not_outweigh_a_match() -> None:
     assert texts(search(index, "violin"))[0] == "my violin"
 
 
-def test_shortlist_of_many() -> None:
+@pytest.mark.parametrize("many", [MOST_READ + 4_000, MOST_COMPARED + 2_000])
+def test_shortlist_of_many(many: int) -> None:
     """Among more memories than are all scored, the one with the word, its answer and the likest are still found."""
     chance = np.random.default_rng(1)
-    drawn = chance.standard_normal((MOST_SCORED + 2_000, 64)).astype(np.float32)
+    drawn = chance.standard_normal((many, 64)).astype(np.float32)
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
     said = [memory(i, f"tea {i % 7}", session_id=str(i // 9), seq=i, vector=one) for i, one in enumerate(drawn)]
     said[900] = replace(said[900], text="Where is the spare key?")
@@ -323,7 +324,7 @@ def test_shortlist_of_many() -> None:
         "Where is the spare key?",
         "Under the pot",
     }
-    assert search(index, "nothing of this", drawn[4711], limit=1)[0].memory.id == said[4711].id
+    assert search(index, "nothing of this", drawn[4321], limit=1)[0].memory.id == said[4321].id
     assert len(search(index, "tea", None, limit=1_000)) == 1_000
     assert len(search(index, "tea", drawn[0], limit=len(said))) == len(said)
 

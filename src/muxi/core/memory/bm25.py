@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +23,8 @@ _UNSORTED_SHARE = 64
 # What an entry takes there.
 _UNSORTED_BYTES = 100
 
-# A word in fewer than one in so many texts is looked at where it is; one in more of them, or in few texts, everywhere.
-_RARE, _FEW = 12, 4096
-# Words that are looked at everywhere are taken together up to so many numbers.
-_AT_ONCE = 16_384
+# Words are taken together up to so many numbers.
+_AT_ONCE = 2**20
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -142,11 +140,19 @@ class Found:
     sizes: Places
     weights: Floats
 
-    def of_words(self, some: NDArray[np.bool_]) -> Found:
-        """Some of the words, numbered anew."""
-        number, here = some.cumsum() - 1, some[self.word]
-        word = number[self.word[here]]
-        return Found(word, self.places[here], self.counts[here], self.sizes[some], self.weights[some])
+    def parts(self, at_once: int) -> Iterator[Found]:
+        """So many words at once, each time numbered anew."""
+        ends = [0, *self.sizes.cumsum().tolist()]
+        for first in range(0, len(self.sizes), at_once):
+            last = min(first + at_once, len(self.sizes))
+            some = slice(ends[first], ends[last])
+            yield Found(
+                self.word[some] - first,
+                self.places[some],
+                self.counts[some],
+                self.sizes[first:last],
+                self.weights[first:last],
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +163,6 @@ class Texts:
         place: of each row its place in the order, -1 if it does not count.
         starts: the first place of each session.
         first, last: of each place the first and the last place of its session.
-        begin, end: of each place where the texts around it begin and end (exclusive).
         saturation, window_saturation: of each place what its length adds below the fraction of BM25, for the text
             alone and for the text with those around it.
     """
@@ -166,8 +171,6 @@ class Texts:
     starts: Places
     first: Places
     last: Places
-    begin: Places
-    end: Places
     saturation: Floats
     window_saturation: Floats
 
@@ -186,7 +189,7 @@ class Texts:
         lengths.cumsum(out=until[1:])
         around = until.take(end)
         around -= until.take(begin)
-        return cls(place, starts, first, last, begin, end, _saturation(lengths), _saturation(around))
+        return cls(place, starts, first, last, _saturation(lengths), _saturation(around))
 
     def found(self, index: WordIndex, terms: Iterable[int]) -> Found:
         """Where the words of a question are, each word once; those that are nowhere are left out."""
@@ -217,50 +220,41 @@ class Texts:
         parts /= found.counts + self.saturation.take(found.places)
         return _sums(found.places, parts, len(self.saturation))
 
-    def window_scores(self, found: Found) -> Floats:
-        """The same for each text read as one with those around it in its session.
+    def window_scores(self, found: Found, at: Places | None = None) -> Floats:
+        """The same for each text read as one with those around it in its session, at some places or all.
 
         How rare a word is, is counted in single texts here, too.
         """
-        count = len(self.saturation)
-        is_rare = found.sizes * _RARE < (count if count > _FEW else 0)
-        total = np.zeros(count)
-        if is_rare.any():
-            total += self._of_rare(found.of_words(is_rare))
-            found = found.of_words(~is_rare)
-        step, begin = max(1, _AT_ONCE // (count + 1)), 0
-        ends = found.sizes.cumsum().tolist()
-        for word in range(0, len(ends), step):
-            last = min(word + step, len(ends)) - 1
-            some, begin = slice(begin, ends[last]), ends[last]
-            until = np.zeros((last + 1 - word, count + 1))
-            until[found.word[some] - word, found.places[some] + 1] = found.counts[some]
-            until.cumsum(axis=1, out=until)
-            held = until.take(self.end, axis=1)
-            held -= until.take(self.begin, axis=1)
-            below = held + self.window_saturation
-            held *= found.weights[word : last + 1, None]
-            held /= below
-            total += held[0] if len(held) == 1 else np.add.reduce(held)
+        places = np.arange(len(self.saturation)) if at is None else at
+        around = _AROUND + places
+        within = (around >= self.first.take(places)) & (around <= self.last.take(places))
+        saturation, total = self.window_saturation.take(places), np.zeros(len(places))
+        for some in found.parts(max(1, _AT_ONCE // (len(self.saturation) + around.size))):
+            counts = np.zeros((len(some.sizes), len(self.saturation)), np.uint8)
+            counts[some.word, some.places] = some.counts
+            each = counts.take(around, axis=1, mode="clip")
+            each *= within
+            held = np.add.reduce(each, axis=1, dtype=np.float64)
+            total += (some.weights[:, None] * held / (held + saturation)).sum(axis=0)
         return total
 
-    def _of_rare(self, found: Found) -> Floats:
-        count, places = len(self.saturation), found.places[:, None]
-        around = places + _AROUND
-        within = (around >= self.first[places]) & (around <= self.last[places])
-        keys = (around + (found.word * count)[:, None])[within]
-        keys, which = np.unique(keys, return_inverse=True)
-        held = np.bincount(which, np.broadcast_to(found.counts[:, None], around.shape)[within])
-        word, at = np.divmod(keys, count)
-        return _sums(at, found.weights[word] * held / (held + self.window_saturation[at]), count)
 
-
-# Where the texts are that hold a text among those around them.
-_AROUND = np.arange(-AFTER, BEFORE + 1)
+# Where the texts are that are read as one with a text.
+_AROUND = np.arange(-BEFORE, AFTER + 1)[:, None]
 
 
 def _sums(places: Places, parts: Floats, count: int) -> Floats:
     return np.bincount(places, parts, count).astype(np.float64, copy=False)
+
+
+def best_around(scores: Floats) -> Floats:
+    """By place the best score of a text and those around it, in whatever session: about what they score as one."""
+    best = scores.copy()
+    for off in range(1, BEFORE + 1):
+        np.maximum(best[off:], scores[:-off], out=best[off:])
+    for off in range(1, AFTER + 1):
+        np.maximum(best[:-off], scores[off:], out=best[:-off])
+    return best
 
 
 def _odds(holding: Any, count: int) -> Any:

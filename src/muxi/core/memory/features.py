@@ -69,56 +69,51 @@ _COSINE_FLOOR = 0.05
 
 Floats = NDArray[np.float64]
 Marks = NDArray[np.bool_]
+#: By the number of a feature, its place in `NAMES`.
+Columns = dict[int, Floats | Marks]
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Mean and deviation of the cosines of all that may be returned.
-
-    Attributes:
-        mean, deviation: of those that are known.
-        is_whole: all are known.
-    """
+    """Mean and deviation of the cosines of all that may be returned."""
 
     mean: float
     deviation: float
-    is_whole: bool
 
     @classmethod
     def of(cls, cosines: Floats) -> Scale:
         """Measures cosines; NaN is left out."""
-        total, known, is_whole = float(np.add.reduce(cosines)), cosines, True
+        total, known = float(np.add.reduce(cosines)), cosines
         if math.isnan(total):
-            known, is_whole = cosines[~np.isnan(cosines)], False
+            known = cosines[~np.isnan(cosines)]
             total = float(np.add.reduce(known))
         if not len(known):
-            return cls(0.0, 1.0, is_whole)
+            return cls(0.0, 1.0)
         mean = total / len(known)
         off = known - mean
         off *= off
         deviation = math.sqrt(float(np.add.reduce(off)) / len(known))
-        return cls(mean, max(deviation, _COSINE_FLOOR), is_whole)
+        return cls(mean, max(deviation, _COSINE_FLOOR))
 
     def z(self, cosines: Floats) -> Floats:
         """How many deviations each is over the mean; NaN stays NaN."""
-        return (cosines - self.mean) / self.deviation
+        made = cosines - self.mean
+        made /= self.deviation
+        return made
 
 
 @dataclass(frozen=True, slots=True)
-class Cosines:
-    """Of the question's vector with the candidates'.
+class Deviations:
+    """How many deviations cosines of the question's vector are over the mean (`Scale.z`); NaN where one is missing.
 
     Attributes:
-        of_itself: with the memory's; NaN where it is missing.
-        of_window, of_next_window: with its window's and the next memory's window's; likewise.
-        scale, window_scale: of all that may be returned.
+        vector: with the memory's own.
+        window, next_window: with its window's, and the next memory's window's.
     """
 
-    of_itself: Floats
-    of_window: Floats
-    of_next_window: Floats
-    scale: Scale
-    window_scale: Scale
+    vector: Floats
+    window: Floats
+    next_window: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +121,9 @@ class Candidates:
     """What may be returned, in columns: one value per memory.
 
     Attributes:
-        cosines: of the question's vector with theirs; ``None``: of all they are missing.
-        bm25, window_bm25: of the question's words.
+        cosines: of the question's vector; ``None``: of all they are missing.
+        bm25: of the question's words.
+        around_bm25: the best of the texts around, whatever their sessions.
         asked_bm25: of the memory just before, where that asks something; else 0.
         named: it was said by the one speaker whom the question names; ``None``: it names none.
         words: how many words it has.
@@ -140,9 +136,9 @@ class Candidates:
         importance: 0 to 1.
     """
 
-    cosines: Cosines | None
+    cosines: Deviations | None
     bm25: Floats
-    window_bm25: Floats
+    around_bm25: Floats
     asked_bm25: Floats
     named: Marks | None
     words: Floats
@@ -155,38 +151,46 @@ class Candidates:
     importance: Floats
 
 
-def features_of(given: Candidates) -> Floats:
-    """Every feature's column, shape (features, candidates), in the order of `NAMES`; never NaN."""
-    made = np.zeros((len(NAMES), len(given.bm25)))
+def columns_of(given: Candidates) -> Columns:
+    """The features that are not 0 for all, one value per memory, never NaN; ``window_words`` are an estimate.
+
+    They take longest, and need not be known of a memory that has not even a chance.
+    """
+    made: Columns = {_WORDS: given.bm25, _WINDOW_WORDS: given.around_bm25, _AFTER_QUESTION: given.asked_bm25}
     if given.cosines is not None:
-        _put_cosines(made, given.cosines)
-    made[_WORDS] = given.bm25
-    made[_WINDOW_WORDS] = given.window_bm25
-    made[_AFTER_QUESTION] = given.asked_bm25
+        made[_VECTOR] = vector = _or(given.cosines.vector, 0.0)
+        made[_WINDOW] = window = _or(given.cosines.window, vector)
+        made[_NEXT_WINDOW] = _or(given.cosines.next_window, window)
     if given.named is not None:
         made[_SPEAKER] = given.named
-    np.divide(given.words, given.words + HALF_LENGTH, out=made[_LENGTH])
+    made[_LENGTH] = given.words / (given.words + HALF_LENGTH)
     made[_IS_QUESTION] = given.is_question
     made[_WHEN_TIME if given.asks_when else _TIME] = given.is_timed
     if given.days_off is not None:
         made[_NEAR_DAY] = 1.0 / (1.0 + given.days_off / HALF_DAYS)
     if given.names_day is not None:
         made[_OWN_DAY] = given.names_day
-    np.divide(HALF_AGE, given.age + HALF_AGE, out=made[_RECENCY])
-    np.subtract(given.importance, 0.5, out=made[_IMPORTANCE])
+    made[_RECENCY] = HALF_AGE / (given.age + HALF_AGE)
+    made[_IMPORTANCE] = given.importance - 0.5
     return made
 
 
-def _put_cosines(made: Floats, given: Cosines) -> None:
-    made[_VECTOR] = given.scale.z(given.of_itself)
-    made[_WINDOW] = given.window_scale.z(given.of_window)
-    made[_NEXT_WINDOW] = given.window_scale.z(given.of_next_window)
-    if not given.scale.is_whole:
-        _fill(made[_VECTOR], 0.0)
-    if not (given.scale.is_whole and given.window_scale.is_whole):
-        _fill(made[_WINDOW], made[_VECTOR])
-        _fill(made[_NEXT_WINDOW], made[_WINDOW])
+def features_of(columns: Columns, some: NDArray[np.int64] | None, window_bm25: Floats) -> Floats:
+    """Every feature of some memories, or all: shape (features, memories), in the order of `NAMES`; never NaN.
+
+    Args:
+        columns: of all.
+        some: which; ``None``: all.
+        window_bm25: of these, what the question's words score in them together with the texts around.
+    """
+    made = np.zeros((len(NAMES), len(window_bm25)))
+    for number, column in columns.items():
+        made[number] = column if some is None else column[some]
+    made[_WINDOW_WORDS] = window_bm25
+    return made
 
 
-def _fill(column: Floats, instead: Floats | float) -> None:
-    np.copyto(column, instead, where=np.isnan(column))
+def _or(column: Floats, instead: Floats | float) -> Floats:
+    """The column, and something else where it is not a number."""
+    missing = np.isnan(column)
+    return np.where(missing, instead, column) if missing.any() else column

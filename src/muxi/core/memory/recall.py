@@ -11,23 +11,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from muxi.core.memory.bm25 import Found, Places
-from muxi.core.memory.features import NAMES, Candidates, Cosines, Floats, Marks, Scale, features_of
+from muxi.core.memory.bm25 import Found, Places, best_around
+from muxi.core.memory.features import (
+    NAMES,
+    Candidates,
+    Columns,
+    Deviations,
+    Floats,
+    Marks,
+    Scale,
+    columns_of,
+    features_of,
+)
 from muxi.core.memory.layout import ASKS, DAY, ENDS_ASKING, IMPORTANCE, LENGTH, SAID_AT, SAID_BY, TIMED, Layout, Shown
 from muxi.core.memory.packed import Packed
 from muxi.core.memory.question import Question
-from muxi.core.memory.rows import Keep, Rows, signs
+from muxi.core.memory.rows import Keep, Rows
 from muxi.core.memory.traits import Days
 from muxi.core.memory.types import Hit, Memory
 from muxi.core.memory.vectors import VectorColumn, dots
-from muxi.core.memory.weights import total
+from muxi.core.memory.weights import total, total_of
 from muxi.errors import EmbeddingMismatchError
 from muxi.ids import MemoryId
 
-#: Up to so many memories all are scored; of more, those of the shortlist.
-MOST_SCORED = 16_384
+#: Up to so many memories the vectors of all are compared; of more, those of the shortlist.
+MOST_COMPARED = 16_384
 #: How many the shortlist takes for their words, and for the signs of their vectors.
 BY_WORDS, BY_SIGNS = 512, 1_536
+#: Up to so many all are scored exactly; of more, those that score best by the best of the texts around them, and so
+#: many for each that is wanted. Among 10,000 the first 50 were the same with 512.
+MOST_READ, READ_EACH = 512, 4
 _SAMPLE = 1_024
 
 _READ_AT_ONCE = 1_000
@@ -136,8 +149,9 @@ class MemoryIndex:
     ) -> list[Hit]:
         """The memories that answer a question best: by the weighted sum of their features.
 
-        All are scored if they are not more than `MOST_SCORED`; of more, those that share the question's rarest words
-        and those whose vectors' signs agree most with the question's.
+        All are scored exactly if they are not more than `MOST_READ`. Of more, those that score best by an estimate of
+        what the words around them add; and above `MOST_COMPARED` of these only those that share the question's rarest
+        words and those whose vectors' signs agree most with the question's.
 
         Args:
             query: the question's text.
@@ -168,11 +182,15 @@ class MemoryIndex:
                 return []
             asked = self._asked(question, vector, layout, now)
             places = self._places(asked, layout, limit)
-            features = features_of(self._candidates(asked, layout, places))
+            columns = columns_of(self._candidates(asked, layout, places))
+            best = _most_promising(columns, len(layout) if places is None else len(places), limit)
+            if best is not None:
+                places = best if places is None else places[best]
+            features = features_of(columns, best, layout.texts.window_scores(asked.found, places))
             rows = layout.rows(np.arange(len(layout)) if places is None else places)
-            best = self._best(rows, total(features).round(_DECIMALS), limit)
-            self._see(row for _, row, _ in best)
-            found = [(which, self._rows.memories[row], score) for which, row, score in best]
+            hits = self._best(rows, total(features).round(_DECIMALS), limit)
+            self._see(row for _, row, _ in hits)
+            found = [(which, self._rows.memories[row], score) for which, row, score in hits]
             # What is not there any more was deleted at this moment.
             return [
                 Hit(memory, score, _told(features, which) if explain else None)
@@ -205,13 +223,13 @@ class MemoryIndex:
 
     def _candidates(self, asked: _Asked, layout: Layout, places: Places | None) -> Candidates:
         table = layout.table if places is None else layout.table.take(places, axis=1)
-        texts, after = layout.texts, np.zeros(len(layout))
+        after = np.zeros(len(layout))
         np.multiply(asked.words[:-1], layout.table[ASKS, :-1], out=after[1:])
-        after[texts.starts] = 0.0
+        after[layout.texts.starts] = 0.0
         return Candidates(
             cosines=self._cosines(asked, layout, places),
             bm25=_at(asked.words, places),
-            window_bm25=_at(texts.window_scores(asked.found), places),
+            around_bm25=_at(best_around(asked.words), places),
             asked_bm25=_at(after, places),
             named=None if asked.speaker is None else table[SAID_BY] == asked.speaker,
             words=table[LENGTH],
@@ -224,40 +242,37 @@ class MemoryIndex:
             importance=table[IMPORTANCE],
         )
 
-    def _cosines(self, asked: _Asked, layout: Layout, places: Places | None) -> Cosines | None:
-        """Of the candidates; the scales are taken over all that may be returned, or an even sample of them."""
-        vectors, windows, last = self._rows.vectors, self._rows.windows, layout.texts.last
-        if asked.vector is None or vectors is None or windows is None:
+    def _cosines(self, asked: _Asked, layout: Layout, places: Places | None) -> Deviations | None:
+        """Of the candidates; means and deviations are those of all that may be returned, or of an even sample."""
+        if asked.vector is None or self._rows.vectors is None or self._rows.windows is None:
             return None
-        here = np.arange(len(layout))
+        columns = (self._rows.vectors, self._rows.windows)
+        following = np.minimum(np.arange(1, len(layout) + 1), layout.texts.last)
         if places is None:
-            alone, around = _cosines([vectors, windows], asked.vector, layout, None)
-            return Cosines(alone, around, around.take(np.minimum(here + 1, last)), Scale.of(alone), Scale.of(around))
-        sample = here[:: max(1, len(layout) // _SAMPLE)]
-        scales = [Scale.of(cosines) for cosines in _cosines([vectors, windows], asked.vector, layout, sample)]
-        following = np.minimum(places + 1, last[places])
-        both = np.zeros(len(layout), np.bool_)
-        both[places] = both[following] = True
-        alone, around = _cosines([vectors, windows], asked.vector, layout, np.flatnonzero(both))
-        rank = both.cumsum() - 1
-        here, following = rank[places], rank[following]
-        return Cosines(alone[here], around[here], around[following], *scales)
+            both = _compared(columns, asked.vector, layout, None)
+            vector, window = (Scale.of(cosines).z(cosines) for cosines in both)
+            return Deviations(vector, window, window.take(following))
+        sample = np.arange(0, len(layout), max(1, len(layout) // _SAMPLE))
+        scales = [Scale.of(cosines) for cosines in _compared(columns, asked.vector, layout, sample)]
+        following = following.take(places)
+        at = np.union1d(places, following)
+        both = _compared(columns, asked.vector, layout, at)
+        vector, window = (scale.z(cosines) for scale, cosines in zip(scales, both, strict=True))
+        here = at.searchsorted(places)
+        return Deviations(vector.take(here), window.take(here), window.take(at.searchsorted(following)))
 
     def _places(self, asked: _Asked, layout: Layout, limit: int) -> Places | None:
-        """The places of all that are worth scoring, in their order; ``None``: all are."""
-        count, rows = len(layout), self._rows
-        if count <= max(MOST_SCORED, limit):
+        """The places of all whose vectors are worth comparing, in their order; ``None``: all are."""
+        count = len(layout)
+        if count <= max(MOST_COMPARED, limit):
             return None
-        chosen = [_highest(asked.words, max(BY_WORDS, limit))]
-        if asked.vector is not None and rows.vectors is not None and (all_signs := rows.signs()) is not None:
-            unlike = np.bitwise_count(all_signs ^ signs(asked.vector > 0))
-            apart = np.sum([unlike[:, i] for i in range(unlike.shape[1])], axis=0, dtype=np.int16)
-            alike = np.where(rows.vectors.known, -apart, np.iinfo(np.int16).min)
-            chosen.append(_highest(alike[layout.order], max(BY_SIGNS, limit)))
+        if asked.vector is None or self._rows.vectors is None:
+            likest = _highest(layout.table[SAID_AT], max(BY_WORDS, limit))
         else:
-            chosen.append(_highest(layout.table[SAID_AT], max(BY_WORDS, limit)))
+            apart = self._rows.vectors.signs_apart(asked.vector)
+            likest = _lowest(apart[layout.order], max(BY_SIGNS, limit))
         worth = np.zeros(count, np.bool_)
-        for seeds in chosen:
+        for seeds in (_highest(asked.words, max(BY_WORDS, limit)), likest):
             worth[seeds] = True
             # What comes just after may be the answer to it, in other words.
             worth[np.minimum(seeds + 1, layout.texts.last[seeds])] = True
@@ -293,6 +308,12 @@ class MemoryIndex:
                 raise _mismatch(vector, dimension)
 
 
+def _most_promising(columns: Columns, count: int, limit: int) -> Places | None:
+    """Which of so many are worth being scored exactly, in their order; ``None``: all are."""
+    worth = max(MOST_READ, READ_EACH * limit)
+    return None if count <= worth else np.sort(_highest(total_of(columns, count), worth))
+
+
 def _told(features: Floats, which: int) -> dict[str, float]:
     return dict(zip(NAMES, features[:, which].tolist(), strict=True))
 
@@ -301,20 +322,27 @@ def _at(column: NDArray[Any], places: Places | None) -> NDArray[Any]:
     return column if places is None else column[places]
 
 
-def _cosines(columns: Sequence[VectorColumn], vector: NDArray[np.float32], layout: Layout, at: Places | None) -> Floats:
-    """Of the memories and of their windows, at some places or all."""
-    cosines = dots(columns, vector, layout.order if at is None else layout.rows(at))
-    np.minimum(cosines, 1.0, out=cosines)
-    np.maximum(cosines, -1.0, out=cosines)
+def _compared(
+    columns: Sequence[VectorColumn], vector: NDArray[np.float32], layout: Layout, at: Places | None
+) -> tuple[Floats, Floats]:
+    """The cosines of the memories and of their windows, at some places or all; NaN where there is none."""
+    rows = layout.order if at is None else layout.rows(at)
+    alone, around = (dots(column, vector, rows).clip(-1.0, 1.0) for column in columns)
     if layout.windowed is not None:
-        cosines[1, ~_at(layout.windowed, at)] = np.nan
-    return cosines
+        around[~_at(layout.windowed, at)] = np.nan
+    return alone, around
 
 
 def _days_off(said: Floats, days: Sequence[Days]) -> Floats:
     off = [np.maximum(0.0, np.maximum(first - said, said - last)) for first, last in days]
     nearest: Floats = np.minimum.reduce(off)
     return nearest
+
+
+def _lowest(counts: NDArray[np.int16], count: int) -> Places:
+    """The places of at least so many of the lowest: of what is counted, all that are equal."""
+    reached = np.bincount(counts).cumsum()
+    return np.flatnonzero(counts <= reached.searchsorted(count))
 
 
 def _highest(values: NDArray[Any], count: int) -> Places:

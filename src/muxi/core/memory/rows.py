@@ -60,7 +60,6 @@ class Rows:
         self.windows: VectorColumn | None = None
         self.table = Table(COLUMNS)
         self.date_rows, self.first_days, self.last_days = Column(np.int64), Column(np.int64), Column(np.int64)
-        self._signs = np.zeros((0, 0), np.uint64)  # made when they are asked for
         self._order = Column(np.int64)
         self._is_in_order = True  # whether each row's place is its number
         self._sessions: dict[int, int] = {}
@@ -76,7 +75,7 @@ class Rows:
     def nbytes(self) -> int:
         """Bytes held, estimated: vectors, columns, words and the memories themselves."""
         held = (self.date_rows, self.first_days, self.last_days, self._order, self.table, self.words)
-        held_bytes = self._object_bytes + self._signs.nbytes + sum(one.nbytes for one in held)
+        held_bytes = self._object_bytes + sum(one.nbytes for one in held)
         for vectors in (self.vectors, self.windows):
             held_bytes += 0 if vectors is None else vectors.nbytes
         return held_bytes
@@ -95,16 +94,6 @@ class Rows:
     def dimension(self) -> int | None:
         """Of the vectors; ``None`` if there are none."""
         return None if self.vectors is None else self.vectors.dimension
-
-    def signs(self) -> NDArray[np.uint64] | None:
-        """Of each row the `signs` of its vector; ``None`` if nothing is embedded."""
-        if self.vectors is None:
-            return None
-        made = len(self._signs)
-        if made < len(self.ids):
-            new = signs(self.vectors.positive(made))
-            self._signs = np.concatenate([self._signs, new]) if made else new
-        return self._signs
 
     def named_speaker(self, terms: Iterable[int]) -> int | None:
         """The number of the one speaker whom a question names; ``None`` if it names none or several."""
@@ -270,8 +259,6 @@ class Rows:
         self.memories[rows] = [bare(memory) for memory in memories]
         if not self._is_in_order:
             self._layout = None  # it holds copies
-        if first < len(self._signs):
-            self._signs = self._signs[:0]
 
     def _changing(self, memory: Memory) -> tuple[float, float, float, float]:
         at, importance = memory.said_at, memory.importance
@@ -363,15 +350,6 @@ class Rows:
             for term in _name_terms(name):
                 self._speakers_by_term.setdefault(term, set()).add(number)
         return number
-
-
-def signs(positive: NDArray[np.bool_]) -> NDArray[np.uint64]:
-    """Of each number of a vector whether it is positive, 64 to a word: the sharper the angle, the more agree."""
-    packed = np.packbits(positive, axis=-1)
-    spare = -packed.shape[-1] % 8
-    wide = np.pad(packed, [(0, 0)] * (packed.ndim - 1) + [(0, spare)])
-    words: NDArray[np.uint64] = np.ascontiguousarray(wide).view(np.uint64)
-    return words
 
 
 @lru_cache(1024)

@@ -37,6 +37,7 @@ class VectorColumn:
         self.dimension = dimension
         self._steps = Column(np.int8, dimension)
         self._sizes = Column(np.float32)
+        self._signs = Column(np.uint8, -(-dimension // 8))  # made when they are asked for
 
     @classmethod
     def over(cls, steps: Steps, sizes: Vector) -> VectorColumn:
@@ -50,7 +51,7 @@ class VectorColumn:
     @property
     def nbytes(self) -> int:
         """Bytes held, with the spare room."""
-        return self._steps.nbytes + self._sizes.nbytes
+        return self._steps.nbytes + self._sizes.nbytes + self._signs.nbytes
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -77,11 +78,13 @@ class VectorColumn:
         if usable:
             block = np.array(list(usable.values()), np.float32)
             self._steps.values[rows], self._sizes.values[rows] = in_steps(block)
+            self._sign(first, first + len(vectors))
 
     def put_steps(self, rows: slice, steps: Steps, sizes: Vector) -> None:
         """Writes vectors that are in steps already, with a size of 0 where there is none."""
         self._steps.values[rows] = steps
         self._sizes.values[rows] = _known(sizes)
+        self._sign(rows.start, rows.stop)
 
     def taken(self, rows: Rows) -> VectorColumn:
         """A column of some rows."""
@@ -90,10 +93,23 @@ class VectorColumn:
         made._sizes.append_all(self._sizes.values[rows])
         return made
 
-    def positive(self, first: int) -> NDArray[np.bool_]:
-        """Of each number whether it is positive, from a row on."""
-        above: NDArray[np.bool_] = self._steps.values[first:] > 0
-        return above
+    def signs_apart(self, vector: Vector) -> NDArray[np.int16]:
+        """Of each row how many numbers have another sign than those of a vector: the sharper the angle, the fewer.
+
+        One more than there are numbers where there is no vector.
+        """
+        made, count = len(self._signs.values), len(self._sizes.values)
+        self._signs.extend(count - made)
+        self._sign(made, count)
+        asked = np.packbits(vector > 0)[None]
+        apart = np.asarray(cdist(self._signs.values, asked, "hamming", dtype="uint1"))[:, 0].astype(np.int16)
+        apart[np.isnan(self._sizes.values)] = self.dimension + 1
+        return apart
+
+    def _sign(self, first: int, last: int) -> None:
+        """Writes the signs of some rows anew, as far as there are signs."""
+        rows = slice(first, min(last, len(self._signs.values)))
+        self._signs.values[rows] = np.packbits(self._steps.values[rows] > 0, axis=-1)
 
     def steps_of(self, rows: Rows | slice) -> Steps:
         """The vectors in some rows."""
@@ -107,27 +123,21 @@ class VectorColumn:
         return sizes
 
 
-def dots(columns: Sequence[VectorColumn], vector: Vector, rows: Rows | slice) -> NDArray[np.float64]:
-    """The dot products of the vectors in some rows of columns with one; shape (columns, rows), NaN where there is none.
+def dots(column: VectorColumn, vector: Vector, rows: Rows | slice) -> NDArray[np.float64]:
+    """The dot products of the vectors in some rows of a column with one; shape (rows,), NaN where there is none.
 
     Of whole numbers, the given one's too: exact sums, the same on every machine and in any order of rows.
 
     Args:
-        columns: of the same rows.
         vector: shape (dimension,), of finite numbers.
         rows: a slice begins with the first.
     """
     steps, size = in_steps(vector[None])
-    return np.array([_dots(column, steps, rows) * size[0] for column in columns])
-
-
-def _dots(column: VectorColumn, steps: Steps, rows: Rows | slice) -> NDArray[np.float64]:
-    sizes = column.sizes_of(rows)
-    if not len(sizes):
-        return np.empty(0)
-    found = np.asarray(cdist(column.steps_of(rows), steps, "dot"), np.float64)
-    made: NDArray[np.float64] = found.reshape(-1) * sizes
-    return made
+    sizes = column.sizes_of(rows).astype(np.float64)
+    if len(sizes):
+        sizes *= size[0]
+        sizes *= np.asarray(cdist(column.steps_of(rows), steps, "dot"))[:, 0]
+    return sizes
 
 
 def _known(sizes: Vector) -> Vector:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from muxi.core.memory.features import NAMES
+from muxi.core.memory.features import NAMES, Columns
 from muxi.core.memory.types import Hit
 
 #: By `fit_ranker.py` on LoCoMo 26, 30, 41, 42, 43 (Maharana et al., ACL 2024), embeddings all-MiniLM-L6-v2 int8.
@@ -60,4 +60,13 @@ def total(features: NDArray[np.float64]) -> NDArray[np.float64]:
     """The score of every candidate, higher is better; of features in the order of `NAMES`, (features, candidates)."""
     # Not by BLAS: a sum has the same bits wherever its column stands, and no threads are woken.
     score: NDArray[np.float64] = np.einsum("i,ij->j", _IN_ORDER, features)
+    return score
+
+
+def total_of(columns: Columns, count: int) -> NDArray[np.float64]:
+    """The same of so many candidates by the features that they have, but for the last bits."""
+    score, part = np.zeros(count), np.empty(count)
+    for number, column in columns.items():
+        np.multiply(column, _IN_ORDER[number], out=part)
+        score += part
     return score
