@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
@@ -190,11 +190,11 @@ def _rates(serving: Mapping[str, ServerSettings]) -> dict[str, Rates]:
 
 
 def _include_routes(app: FastAPI) -> None:
-    routes = APIRouter()
+    # Each by itself: of routers within routers the framework asks every one which routes it has, at every request.
     for router in OF_A_FORMATION:
-        routes.include_router(router)
-    app.include_router(routes, prefix="/v1")
-    app.include_router(routes, prefix="/api/{formation_id}/v1", include_in_schema=False)
+        app.include_router(router, prefix="/v1")
+    for router in OF_A_FORMATION:
+        app.include_router(router, prefix="/api/{formation_id}/v1", include_in_schema=False)
     app.include_router(health.router)
     app.include_router(health.router, prefix="/v1", include_in_schema=False)
 

@@ -142,6 +142,9 @@ class Found:
 
     def parts(self, at_once: int) -> Iterator[Found]:
         """So many words at once, each time numbered anew."""
+        if len(self.sizes) <= at_once:
+            yield self
+            return
         ends = [0, *self.sizes.cumsum().tolist()]
         for first in range(0, len(self.sizes), at_once):
             last = min(first + at_once, len(self.sizes))
@@ -202,9 +205,9 @@ class Texts:
         if len(here) < len(places):
             entries, places, word = entries.take(here), places.take(here), word.take(here)
             sizes = np.bincount(word, minlength=len(sizes))
-        weights = _odds(sizes, len(self.saturation))
-        np.log(weights, out=weights)
-        weights *= (K1 + 1) / math.log(_odds(1, len(self.saturation)))
+        count = len(self.saturation)
+        weights = np.log([_odds(holding, count) for holding in sizes.tolist()])
+        weights *= (K1 + 1) / math.log(_odds(1, count))
         return Found(word, places, (entries & _MOST_TIMES).astype(np.float64), sizes, weights)
 
     def scores(self, found: Found) -> Floats:
@@ -225,17 +228,19 @@ class Texts:
 
         How rare a word is, is counted in single texts here, too.
         """
-        places = np.arange(len(self.saturation)) if at is None else at
-        around = _AROUND + places
-        within = (around >= self.first.take(places)) & (around <= self.last.take(places))
-        saturation, total = self.window_saturation.take(places), np.zeros(len(places))
-        for some in found.parts(max(1, _AT_ONCE // (len(self.saturation) + around.size))):
-            counts = np.zeros((len(some.sizes), len(self.saturation)), np.uint8)
+        count = len(self.saturation)
+        around = _AROUND + (np.arange(count) if at is None else at)
+        columns = (self.first, self.last, self.window_saturation)
+        first, last, saturation = columns if at is None else (column.take(at) for column in columns)
+        within = (around >= first) & (around <= last)
+        total = np.zeros(around.shape[1])
+        for some in found.parts(max(1, _AT_ONCE // (count + around.size))):
+            counts = np.zeros((len(some.sizes), count), np.uint8)
             counts[some.word, some.places] = some.counts
             each = counts.take(around, axis=1, mode="clip")
             each *= within
             held = np.add.reduce(each, axis=1, dtype=np.float64)
-            total += (some.weights[:, None] * held / (held + saturation)).sum(axis=0)
+            total += np.add.reduce(some.weights[:, None] * held / (held + saturation), axis=0)
         return total
 
 
@@ -257,7 +262,7 @@ def best_around(scores: Floats) -> Floats:
     return best
 
 
-def _odds(holding: Any, count: int) -> Any:
+def _odds(holding: int, count: int) -> float:
     """What idf is the logarithm of."""
     return 1 + (count - holding + 0.5) / (holding + 0.5)
 

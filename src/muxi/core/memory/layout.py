@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -68,8 +69,9 @@ class Layout:
 
     def without(self, session: int, after: int) -> Layout:
         """The layout without what comes in a session after a place in it."""
-        begin, end = self.table[SESSION].searchsorted([session, session + 1]).tolist()
-        cut = begin + int(self.table[SEQ, begin:end].searchsorted(after, side="right"))
+        sessions = self.table[SESSION]
+        begin, end = bisect_left(sessions, session), bisect_right(sessions, session)
+        cut = bisect_right(self.table[SEQ], after, begin, end)
         if cut == end:
             return self
         if end < len(self):

@@ -29,7 +29,7 @@ from muxi.core.memory.question import Question
 from muxi.core.memory.rows import Keep, Rows
 from muxi.core.memory.traits import Days
 from muxi.core.memory.types import Hit, Memory
-from muxi.core.memory.vectors import VectorColumn, dots
+from muxi.core.memory.vectors import Steps, Vector, VectorColumn, dots, in_steps
 from muxi.core.memory.weights import total, total_of
 from muxi.errors import EmbeddingMismatchError
 from muxi.ids import MemoryId
@@ -182,8 +182,9 @@ class MemoryIndex:
                 return []
             asked = self._asked(question, vector, layout, now)
             places = self._places(asked, layout, limit)
-            columns = columns_of(self._candidates(asked, layout, places))
-            best = _most_promising(columns, len(layout) if places is None else len(places), limit)
+            count, read = len(layout) if places is None else len(places), max(MOST_READ, READ_EACH * limit)
+            columns = columns_of(self._candidates(asked, layout, places, estimated=count > read))
+            best = _most_promising(columns, count, read) if count > read else None
             if best is not None:
                 places = best if places is None else places[best]
             features = features_of(columns, best, layout.texts.window_scores(asked.found, places))
@@ -221,7 +222,7 @@ class MemoryIndex:
         words = layout.texts.scores(found)
         return _Asked(question, vector if usable else None, days, speaker, now, found, words)
 
-    def _candidates(self, asked: _Asked, layout: Layout, places: Places | None) -> Candidates:
+    def _candidates(self, asked: _Asked, layout: Layout, places: Places | None, *, estimated: bool) -> Candidates:
         table = layout.table if places is None else layout.table.take(places, axis=1)
         after = np.zeros(len(layout))
         np.multiply(asked.words[:-1], layout.table[ASKS, :-1], out=after[1:])
@@ -229,7 +230,7 @@ class MemoryIndex:
         return Candidates(
             cosines=self._cosines(asked, layout, places),
             bm25=_at(asked.words, places),
-            around_bm25=_at(best_around(asked.words), places),
+            around_bm25=_at(best_around(asked.words), places) if estimated else None,
             asked_bm25=_at(after, places),
             named=None if asked.speaker is None else table[SAID_BY] == asked.speaker,
             words=table[LENGTH],
@@ -248,15 +249,16 @@ class MemoryIndex:
             return None
         columns = (self._rows.vectors, self._rows.windows)
         following = np.minimum(np.arange(1, len(layout) + 1), layout.texts.last)
+        vector_in_steps = in_steps(asked.vector)
         if places is None:
-            both = _compared(columns, asked.vector, layout, None)
+            both = _compared(columns, vector_in_steps, layout, None)
             vector, window = (Scale.of(cosines).z(cosines) for cosines in both)
             return Deviations(vector, window, window.take(following))
         sample = np.arange(0, len(layout), max(1, len(layout) // _SAMPLE))
-        scales = [Scale.of(cosines) for cosines in _compared(columns, asked.vector, layout, sample)]
+        scales = [Scale.of(cosines) for cosines in _compared(columns, vector_in_steps, layout, sample)]
         following = following.take(places)
         at = np.union1d(places, following)
-        both = _compared(columns, asked.vector, layout, at)
+        both = _compared(columns, vector_in_steps, layout, at)
         vector, window = (scale.z(cosines) for scale, cosines in zip(scales, both, strict=True))
         here = at.searchsorted(places)
         return Deviations(vector.take(here), window.take(here), window.take(at.searchsorted(following)))
@@ -308,10 +310,9 @@ class MemoryIndex:
                 raise _mismatch(vector, dimension)
 
 
-def _most_promising(columns: Columns, count: int, limit: int) -> Places | None:
-    """Which of so many are worth being scored exactly, in their order; ``None``: all are."""
-    worth = max(MOST_READ, READ_EACH * limit)
-    return None if count <= worth else np.sort(_highest(total_of(columns, count), worth))
+def _most_promising(columns: Columns, count: int, read: int) -> Places:
+    """Which of so many are worth being read, that is, being scored exactly, in their order."""
+    return np.sort(_highest(total_of(columns, count), read))
 
 
 def _told(features: Floats, which: int) -> dict[str, float]:
@@ -323,7 +324,7 @@ def _at(column: NDArray[Any], places: Places | None) -> NDArray[Any]:
 
 
 def _compared(
-    columns: Sequence[VectorColumn], vector: NDArray[np.float32], layout: Layout, at: Places | None
+    columns: Sequence[VectorColumn], vector: tuple[Steps, Vector], layout: Layout, at: Places | None
 ) -> tuple[Floats, Floats]:
     """The cosines of the memories and of their windows, at some places or all; NaN where there is none."""
     rows = layout.order if at is None else layout.rows(at)
