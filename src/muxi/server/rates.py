@@ -79,12 +79,14 @@ class SharedCounters:
     """Counts in Redis or Valkey, together with other processes.
 
     Args:
-        address: ``redis://...``, ``rediss://...`` or ``valkey://...``.
+        address: ``redis://...`` or ``valkey://...``; with an s, ``rediss://...``, by TLS.
     """
 
     def __init__(self, address: str) -> None:
         # Loaded here only: it takes a third of a second.
         storage = import_module("limits.storage")
+        # Both speak the same protocol, so one driver is enough.
+        address = f"redis{address.removeprefix('redis').removeprefix('valkey')}"
         self._store = storage.storage_from_string(address, wrap_exceptions=True)
         self.failures: type[Exception] = import_module("limits.errors").StorageError
 
