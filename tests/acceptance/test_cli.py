@@ -174,9 +174,13 @@ def test_chat_streams_and_can_be_stopped(tmp_path: Path) -> None:
         file.write_text(json.dumps({"models": {"chat": model}}), encoding="utf-8")
         server.streams_on("Hel", "lo ")
         command = [*MUXI, "chat", "--as", "alice@email.com", "Good morning", "--config", file, *store]
-        with subprocess.Popen(
+        # Tests that were started in the background may have been told to ignore Ctrl-C, and would pass that on.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=environment()
-        ) as process:
+        )
+        signal.signal(signal.SIGINT, before)
+        with process:
             assert process.stdout is not None
             assert process.stdout.read(6) == "Hello "
             assert process.poll() is None
