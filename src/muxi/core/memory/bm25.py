@@ -142,9 +142,6 @@ class Found:
 
     def parts(self, at_once: int) -> Iterator[Found]:
         """So many words at once, each time numbered anew."""
-        if len(self.sizes) <= at_once:
-            yield self
-            return
         ends = [0, *self.sizes.cumsum().tolist()]
         for first in range(0, len(self.sizes), at_once):
             last = min(first + at_once, len(self.sizes))

@@ -123,7 +123,6 @@ class Candidates:
     Attributes:
         cosines: of the question's vector; ``None``: of all they are missing.
         bm25: of the question's words.
-        around_bm25: the best of the texts around, whatever their sessions; ``None``: nobody needs an estimate.
         asked_bm25: of the memory just before, where that asks something; else 0.
         named: it was said by the one speaker whom the question names; ``None``: it names none.
         words: how many words it has.
@@ -138,7 +137,6 @@ class Candidates:
 
     cosines: Deviations | None
     bm25: Floats
-    around_bm25: Floats | None
     asked_bm25: Floats
     named: Marks | None
     words: Floats
@@ -152,13 +150,11 @@ class Candidates:
 
 
 def columns_of(given: Candidates) -> Columns:
-    """The features that are not 0 for all, one value per memory, never NaN; ``window_words`` are an estimate.
+    """The features that are not 0 for all, one value per memory, never NaN; all but ``window_words``.
 
-    They take longest, and need not be known of a memory that has not even a chance.
+    Those take longest, and need not be known of a memory that has not even a chance.
     """
     made: Columns = {_WORDS: given.bm25, _AFTER_QUESTION: given.asked_bm25}
-    if given.around_bm25 is not None:
-        made[_WINDOW_WORDS] = given.around_bm25
     if given.cosines is not None:
         made[_VECTOR] = vector = _or(given.cosines.vector, 0.0)
         made[_WINDOW] = window = _or(given.cosines.window, vector)

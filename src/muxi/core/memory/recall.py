@@ -15,7 +15,6 @@ from muxi.core.memory.bm25 import Found, Places, best_around
 from muxi.core.memory.features import (
     NAMES,
     Candidates,
-    Columns,
     Deviations,
     Floats,
     Marks,
@@ -181,14 +180,7 @@ class MemoryIndex:
             if not len(layout):
                 return []
             asked = self._asked(question, vector, layout, now)
-            places = self._places(asked, layout, limit)
-            count, read = len(layout) if places is None else len(places), max(MOST_READ, READ_EACH * limit)
-            columns = columns_of(self._candidates(asked, layout, places, estimated=count > read))
-            best = _most_promising(columns, count, read) if count > read else None
-            if best is not None:
-                places = best if places is None else places[best]
-            features = features_of(columns, best, layout.texts.window_scores(asked.found, places))
-            rows = layout.rows(np.arange(len(layout)) if places is None else places)
+            rows, features = self._scored(asked, layout, limit)
             hits = self._best(rows, total(features).round(_DECIMALS), limit)
             self._see(row for _, row, _ in hits)
             found = [(which, self._rows.memories[row], score) for which, row, score in hits]
@@ -222,7 +214,20 @@ class MemoryIndex:
         words = layout.texts.scores(found)
         return _Asked(question, vector if usable else None, days, speaker, now, found, words)
 
-    def _candidates(self, asked: _Asked, layout: Layout, places: Places | None, *, estimated: bool) -> Candidates:
+    def _scored(self, asked: _Asked, layout: Layout, limit: int) -> tuple[Places, Floats]:
+        """The rows of the memories that are worth being scored exactly, and their features."""
+        places = self._places(asked, layout, limit)
+        columns = columns_of(self._candidates(asked, layout, places))
+        count, read = len(layout) if places is None else len(places), max(MOST_READ, READ_EACH * limit)
+        best = None
+        if count > read:
+            estimate = _at(best_around(asked.words), places)
+            best = np.sort(_highest(total_of(columns, estimate), read))
+            places = best if places is None else places[best]
+        features = features_of(columns, best, layout.texts.window_scores(asked.found, places))
+        return layout.rows(np.arange(len(layout)) if places is None else places), features
+
+    def _candidates(self, asked: _Asked, layout: Layout, places: Places | None) -> Candidates:
         table = layout.table if places is None else layout.table.take(places, axis=1)
         after = np.zeros(len(layout))
         np.multiply(asked.words[:-1], layout.table[ASKS, :-1], out=after[1:])
@@ -230,7 +235,6 @@ class MemoryIndex:
         return Candidates(
             cosines=self._cosines(asked, layout, places),
             bm25=_at(asked.words, places),
-            around_bm25=_at(best_around(asked.words), places) if estimated else None,
             asked_bm25=_at(after, places),
             named=None if asked.speaker is None else table[SAID_BY] == asked.speaker,
             words=table[LENGTH],
@@ -308,11 +312,6 @@ class MemoryIndex:
         for vector in vectors:
             if vector.shape != (dimension,):
                 raise _mismatch(vector, dimension)
-
-
-def _most_promising(columns: Columns, count: int, read: int) -> Places:
-    """Which of so many are worth being read, that is, being scored exactly, in their order."""
-    return np.sort(_highest(total_of(columns, count), read))
 
 
 def _told(features: Floats, which: int) -> dict[str, float]:

@@ -102,7 +102,7 @@ class VectorColumn:
         self._sign(made, count)
         asked = np.packbits(vector > 0)[None]
         apart = np.asarray(cdist(self._signs.values, asked, "hamming", dtype="uint1"))[:, 0].astype(np.int16)
-        apart[np.isnan(self._sizes.values)] = self.dimension + 1
+        apart[~self.known] = self.dimension + 1
         return apart
 
     def _sign(self, first: int, last: int) -> None:

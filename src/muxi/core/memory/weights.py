@@ -63,9 +63,15 @@ def total(features: NDArray[np.float64]) -> NDArray[np.float64]:
     return score
 
 
-def total_of(columns: Columns, count: int) -> NDArray[np.float64]:
-    """The same of so many candidates by the features that they have, but for the last bits."""
-    score, part = np.zeros(count), np.empty(count)
+def total_of(columns: Columns, window_bm25: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same of candidates by the columns that are known, but for the last bits.
+
+    Args:
+        columns: of all, without ``window_words``.
+        window_bm25: what is taken for those.
+    """
+    score = WEIGHTS["window_words"] * window_bm25
+    part = np.empty(len(score))
     for number, column in columns.items():
         np.multiply(column, _IN_ORDER[number], out=part)
         score += part
