@@ -24,6 +24,7 @@ import report
 from muxi.core.clock import utc_now
 from muxi.core.identity import normal_form
 from muxi.core.identity.service import Identities
+from muxi.storage.bulk_lookups import WaitingLookups
 from muxi.storage.open import Storage, open_storage
 
 FORMATION = "default"
@@ -34,8 +35,8 @@ AT_MOST = 1.2
 MADE_AT = "2026-01-01T00:00:00.000000+00:00"
 #: People written in one transaction.
 AT_ONCE = 10**6
-#: A key's sign tells whether it is in use; look-ups go without it.
-MOST_KEY = 2**63 - 1
+#: The sign of a key (`muxi.storage.databases.sqlite_keys.written_later`).
+WRITTEN_LATER = -(2**63)
 
 # A public id has 26 characters after its prefix; the number keeps them apart.
 USER = {"sqlite": "'usr_' || printf('%026d', n)", "postgres": "'usr_' || lpad(n::text, 26, '0')"}
@@ -49,39 +50,31 @@ NUMBERS = {
 def fill(storage: Storage, count: int) -> None:
     """As many people, each with an address: the rows that linking them one by one would leave."""
     for first in range(1, count + 1, AT_ONCE):
-        numbers = NUMBERS[storage.dialect].format(first=first, last=min(first + AT_ONCE - 1, count))
-        FILLED[storage.dialect](storage, numbers)
-        report.say(f"{storage.dialect}: {first - 1:,} of {count:,} are written")
+        last = min(first + AT_ONCE - 1, count)
+        FILLED[storage.dialect](storage, first, last)
+        report.say(f"{storage.dialect}: {last:,} of {count:,} are written")
     if storage.dialect == "postgres":
         with storage._database.owning() as conn:
             conn.execute("VACUUM ANALYZE")
 
 
-def _fill_sqlite(storage: Storage, numbers: str) -> None:
-    """The look-ups last and in the order of their keys: in random order each would read a page anew."""
-    key = f"identifier_key('{FORMATION}', 'email', {MAIL})"
+def _fill_sqlite(storage: Storage, first: int, last: int) -> None:
+    """As an import does: what they are found by comes last, in its own order."""
+    key_of = f", identifier_key('{FORMATION}', 'email', {MAIL}) | {WRITTEN_LATER}"
     with storage._database.writing_much(), storage._database.transaction() as conn:
-        (trigger,) = conn.execute("SELECT sql FROM sqlite_master WHERE name = 'lookups_linked'").fetchone()
-        conn.execute("DROP TRIGGER lookups_linked")
-        _people(conn, "sqlite", numbers, ", key", f", {key}")
-        conn.execute(
-            f"{numbers}, made (key, value, user_id) AS (SELECT {key} & {MOST_KEY}, {MAIL}, {USER['sqlite']} FROM s)"
-            " INSERT INTO lookups (key, formation_id, value, type, canonical_id, created_at, disabled, verified)"
-            f" SELECT key, '{FORMATION}', value, 'email', user_id, '{MADE_AT}', 0, 0 FROM made WHERE true ORDER BY key"
-            " ON CONFLICT DO NOTHING"
-        )
-        conn.execute(trigger)
+        _people(conn, "sqlite", first, last, ", key", key_of)
+        WaitingLookups(at_once=0).linked(conn, last - first + 1)
 
 
-def _fill_postgres(storage: Storage, numbers: str) -> None:
+def _fill_postgres(storage: Storage, first: int, last: int) -> None:
     """As the owner, without looking up the user of each row, which was written the moment before."""
     with storage._database.owning() as conn, conn.transaction():
         conn.execute("SET LOCAL session_replication_role = replica")
-        _people(conn, "postgres", numbers, "", "")
+        _people(conn, "postgres", first, last)
 
 
-def _people(conn: Any, kind: str, numbers: str, key: str, key_of: str) -> None:
-    user = USER[kind]
+def _people(conn: Any, kind: str, first: int, last: int, key: str = "", key_of: str = "") -> None:
+    numbers, user = NUMBERS[kind].format(first=first, last=last), USER[kind]
     conn.execute(
         f"{numbers} INSERT INTO users (formation_id, id, canonical_id, created_at)"
         f" SELECT '{FORMATION}', {user}, {user}, '{MADE_AT}' FROM s",
