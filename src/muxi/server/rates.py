@@ -86,8 +86,7 @@ class SharedCounters:
         # Loaded here only: it takes a third of a second.
         storage = import_module("limits.storage")
         # Both speak the same protocol, so one driver is enough.
-        address = f"redis{address.removeprefix('redis').removeprefix('valkey')}"
-        self._store = storage.storage_from_string(address, wrap_exceptions=True)
+        self._store = storage.storage_from_string(re.sub("^valkey", "redis", address), wrap_exceptions=True)
         self.failures: type[Exception] = import_module("limits.errors").StorageError
 
     def count(self, place: str, seconds: int) -> tuple[int, float]:
