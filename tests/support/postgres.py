@@ -33,7 +33,8 @@ def running_postgres(folder: Path) -> Iterator[str]:
 def new_database(server_url: str, template_url: str | None = None) -> str:
     """Makes an empty database on a server, or a copy of one to which nobody is connected; gives its address."""
     name = f"muxi_{uuid.uuid4().hex[:12]}"
-    copied = f'TEMPLATE "{_name(template_url)}"' if template_url else ""
+    # A copy file by file takes a third of the time of one that is written to the log.
+    copied = f'TEMPLATE "{_name(template_url)}" STRATEGY FILE_COPY' if template_url else ""
     with psycopg.connect(server_url, autocommit=True) as conn:
         conn.execute(f'CREATE DATABASE "{name}" {copied}')
     return server_url.replace("@/postgres?", f"@/{name}?")

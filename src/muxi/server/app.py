@@ -24,7 +24,7 @@ from muxi.errors import MuxiError, SettingsError
 from muxi.server import problems
 from muxi.server.caller import Served
 from muxi.server.credentials import HEADERS_READ
-from muxi.server.description import describe
+from muxi.server.description import Described
 from muxi.server.door import Door
 from muxi.server.limits import BodyLimit
 from muxi.server.methods import Methods
@@ -114,7 +114,7 @@ def create_app(
         for formation in formations.values():
             await in_thread(formation.close)
 
-    app = FastAPI(
+    app = Described(
         title="muxi",
         description="One person, many identifiers, one memory. Every route is at /v1, for the server's own formation, "
         "and at /api/{formation_id}/v1, for any formation it serves.",
@@ -141,7 +141,6 @@ def create_app(
     app.add_exception_handler(ClientDisconnect, problems.of_hang_up)
     _include_routes(app)
     app.state.methods = Methods(app)
-    describe(app)
     return app
 
 

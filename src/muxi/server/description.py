@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -47,16 +48,24 @@ HEADERS = {
 _OF_THE_FRAMEWORK = ("HTTPValidationError", "ValidationError")
 
 
-def describe(app: FastAPI) -> None:
-    """Completes the application's OpenAPI document, once its routes are there."""
-    document = app.openapi()
+class Described(FastAPI):
+    """An application whose OpenAPI document is made when it is first asked for: it takes longer than all the rest."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, complete."""
+        if self.openapi_schema is None:
+            _complete(super().openapi(), required(self))
+        return super().openapi()
+
+
+def _complete(document: dict[str, Any], permissions: Mapping[tuple[str, str], str | None]) -> None:
     document["components"]["securitySchemes"] = SCHEMES
     for name in _OF_THE_FRAMEWORK:
         document["components"]["schemas"].pop(name, None)
     for methods in document["paths"].values():
         for operation in methods.values():
             _tell_of_problems(operation["responses"])
-    for (method, path), permission in required(app).items():
+    for (method, path), permission in permissions.items():
         operation = document["paths"].get(path, {}).get(method)
         if operation is not None and permission is not None:
             for_clients = permission == ANY or permission in ROLES[DEVELOPER].permissions

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import cached_property
+
 from fastapi import FastAPI
 from starlette.routing import compile_path
 
@@ -16,12 +19,17 @@ class Methods:
     """
 
     def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    @cached_property
+    def _all(self) -> list[tuple[re.Pattern[str], str]]:
+        # When somebody first asks: to look at every route takes a third of a server's start.
         found: dict[str, set[str]] = {}
-        for method, path in required(app):
+        for method, path in required(self._app):
             found.setdefault(path, set()).add(method.upper())
         # The most exact first: of /v1/users/merge it is not what could be done with a user of that name.
         ordered = sorted(found, key=lambda path: path.count("{"))
-        self._all = [(compile_path(path)[0], ", ".join(sorted(found[path]))) for path in ordered]
+        return [(compile_path(path)[0], ", ".join(sorted(found[path]))) for path in ordered]
 
     def of(self, path: str) -> str | None:
         """As an ``Allow`` header has them; ``None``: it is no address of ours."""
