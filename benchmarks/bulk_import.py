@@ -33,6 +33,7 @@ from report import emit, progress, ratio, say
 from muxi.core.clock import utc_now
 from muxi.core.identity.bulk import CHUNK, Bulk
 from muxi.core.identity.service import Identities
+from muxi.garbage import collect_seldom
 from muxi.storage.open import open_storage
 
 FORMATION = "default"
@@ -108,7 +109,8 @@ def measured(kind: str, file: Path) -> dict[str, Any]:
 
 
 def imported(address: str, file: str) -> dict[str, Any]:
-    """Imports the file into an empty database."""
+    """Imports the file into an empty database, as the command does."""
+    collect_seldom()
     storage = open_storage(address)
     storage.migrate()
     stores = storage.for_formation(FORMATION, utc_now())

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from muxi.cli.app import app
 from muxi.cli.options import identifier
+from muxi.garbage import OBJECTS
 from tests.support.command_line import OF_MUXI
 from tests.support.command_line import run as muxi
 from tests.support.openai_server import OpenAIServer
@@ -160,7 +161,9 @@ def test_one_user_through_a_server(store: tuple[str, Path]) -> None:
 
 def test_chat_without_a_message_goes_on(store: tuple[str, Path]) -> None:
     """Lines on standard input are a conversation; a bad one does not end it, an empty line does."""
-    run = process("chat", "--as", "alice@email.com", *store, says="My cat is Momo\nA \0 byte\nI live in Bonn\n\nno more\n")
+    run = process(
+        "chat", "--as", "alice@email.com", *store, says="My cat is Momo\nA \0 byte\nI live in Bonn\n\nno more\n"
+    )
     assert [line[:6] for line in run.stdout.splitlines()] == ["Noted.", "Noted."]
     assert [line[-17:] for line in run.stderr.splitlines()[1:]] == ["(invalid_message)"]
     told = read("memories", "list", "--as", "alice@email.com", *store)["memories"]
@@ -347,6 +350,17 @@ def test_help_loads_nothing_slow() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, env=environment(), check=True
     )
     assert run.stdout == ""
+
+
+def test_garbage_is_seldom_looked_for() -> None:
+    """A program of ours has the collector wait longer than Python's own setting; who only imports muxi has not."""
+    code = "import gc; import muxi.core.formation; before = gc.get_threshold()[0]\n"
+    code += "from muxi.cli.app import main\ntry: main()\nexcept SystemExit: print(before, gc.get_threshold()[0])"
+    run = subprocess.run(
+        [sys.executable, "-c", code, "--version"], capture_output=True, text=True, env=environment(), check=True
+    )
+    before, after = map(int, run.stdout.splitlines()[-1].split())
+    assert before < after == OBJECTS
 
 
 @cache

@@ -18,12 +18,8 @@ from muxi.errors import StorageFullError
 from muxi.ids import UserId, new_user_id
 
 
-class Shown(str):
-    """A text of an application's own class, as its types may return."""
-
-
 def batch(*places: int, user: UserId | None = None) -> list[Prepared]:
-    return [Prepared(n, [Linkable(f"ü{n}", "slack", Shown(f"Ü{n}"), f"ü{n}")], user, n % 2 == 0) for n in places]
+    return [Prepared(n, [Linkable(f"ü{n}", "slack", f"Ü{n}", f"ü{n}")], user, n % 2 == 0) for n in places]
 
 
 def test_what_is_read_is_what_was_kept() -> None:

@@ -214,6 +214,17 @@ class TestAnApplicationsOwn:
             value(("seven", "ticket"), kinds)
         assert refused(("000", "ticket"), kinds)
 
+    def test_texts_of_its_own_class_become_plain_ones(self) -> None:
+        """What goes on from here is a text and nothing else: it is stored, and written to files, in many places."""
+
+        class Styled(str):
+            """A text with something more to it."""
+
+        kinds = Kinds([IdentifierKind("ticket", Styled, lambda normal: Styled("#7"))])
+        made = kinds.normal_form((Styled("7"), "ticket"), KEY)
+        assert (made.value, made.shown) == ("7", "#7")
+        assert {type(one) for one in (made.value, made.type, made.shown, made.hashed)} == {str}
+
     def test_a_secret_of_its_own(self) -> None:
         """Hashed, masked and found without its type like an API key."""
         kinds = Kinds([IdentifierKind("badge", secret=True)])

@@ -33,6 +33,7 @@ from muxi.cli import (
     verify,
 )
 from muxi.errors import MuxiError
+from muxi.garbage import collect_seldom
 
 app = typer.Typer(
     help="One person, many identifiers, one memory.",
@@ -95,6 +96,7 @@ def _everywhere(
 
 def main() -> None:
     """Runs the command line. Ends with 0, with 1 for an error that was explained, with 2 for wrong usage."""
+    collect_seldom()
     try:
         app(prog_name="muxi")
     except MuxiError as error:

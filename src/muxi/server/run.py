@@ -17,6 +17,7 @@ from muxi.core.access.built_in import Keys
 from muxi.core.formation import Formation
 from muxi.core.keys_file import open_keys
 from muxi.errors import MuxiError, SettingsError
+from muxi.garbage import collect_seldom
 from muxi.server.app import create_app
 from muxi.server.logs import set_up_logs
 from muxi.settings import FormationSettings
@@ -103,6 +104,7 @@ class Application:
     def __call__(self) -> FastAPI:
         """Makes the application in a worker."""
         set_up_logs()
+        collect_seldom()
         try:
             return self.open()
         except MuxiError as error:

@@ -29,11 +29,8 @@ class Spool:
         Raises:
             StorageFullError: there is no room for it.
         """
-        # Plain tuples and strings: marshal takes nothing derived from them, as an application's own types may return.
-        rows = [
-            (place, [tuple(map(str, one)) for one in identifiers], user, named)
-            for place, identifiers, user, named in batch
-        ]
+        # Plain tuples: marshal takes nothing derived from them.
+        rows = [(place, [*map(tuple, identifiers)], user, named) for place, identifiers, user, named in batch]
         content = marshal.dumps(rows)
         append(self._file, len(content).to_bytes(_LENGTH) + content)
 

@@ -198,7 +198,8 @@ class Kinds:
 
 
 def _guarded(kind: IdentifierKind) -> IdentifierKind:
-    """The same kind, whose normal forms are fit to be stored, whatever its function makes."""
+    """The same kind, whose forms are fit to be stored, whatever its functions make."""
+    show = kind.shown
 
     def normal(written: str) -> str:
         try:
@@ -206,7 +207,11 @@ def _guarded(kind: IdentifierKind) -> IdentifierKind:
         except ValueError as error:
             raise InvalidIdentifierError(f"The value is not an identifier of type {kind.name!r}.") from error
 
-    return replace(kind, normal=normal)
+    def shown(value: str) -> str:
+        # A plain one, and none of an application's own class.
+        return str(show(value)) if show else value
+
+    return replace(kind, normal=normal, shown=shown if show else None)
 
 
 def _phone_of(region: str) -> IdentifierKind:
