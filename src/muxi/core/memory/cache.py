@@ -16,6 +16,7 @@ from muxi.core.memory.packed import Packed
 from muxi.core.memory.packing import Packer
 from muxi.core.memory.recall import MemoryIndex
 from muxi.core.memory.segment_store import SegmentStore
+from muxi.core.memory.sizes import object_bytes
 from muxi.core.memory.store import SHARED, MemoryStore, Version
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
@@ -49,8 +50,10 @@ class Packing:
 class _Entry:
     index: MemoryIndex
     endings: Endings = field(default_factory=Endings)
-    #: For each user that the owner is made of, the version up to which the index holds it.
+    #: For each user that the owner is made of, the version up to which the index holds it, with what waits.
     read: dict[UserId | None, int] = field(default_factory=dict)
+    #: Stored here, and put into the index when it is next wanted: together with what else is new by then.
+    waiting: list[Memory] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     nbytes: int = 0
 
@@ -93,14 +96,13 @@ class IndexCache:
         return index
 
     def written(self, memory: Memory, version: int) -> None:
-        """Adds what was just stored to its owner's index, if that is there and has missed nothing before it."""
+        """Keeps what was just stored for its owner's index, if that is there and has missed nothing before it."""
         entry = self._entries.get(memory.user_id)
         if entry is None:
             return
         with entry.lock:
             if entry.read.get(memory.user_id) == version - 1:
-                entry.index.put([memory])
-                entry.endings.put([memory])
+                entry.waiting.append(memory)
                 entry.read[memory.user_id] = version
         # Here, too: who speaks once and never comes back is searched for before there is anything to hold.
         self._account(memory.user_id, entry)
@@ -135,17 +137,22 @@ class IndexCache:
         lost = entry.read.keys() - versions.keys()
         purged = any(entry.read.get(owner, now.floor) < now.floor for owner, now in versions.items())
         if lost or purged:
-            entry.index, entry.endings, entry.read = self._new_index(user_id), Endings(), {}
+            entry.index, entry.endings, entry.read, entry.waiting = self._new_index(user_id), Endings(), {}, []
         for owner, now in versions.items():
             if entry.read.get(owner, 0) < now.version:
                 after = entry.read.get(owner) or self._load(owner, entry)
                 written = self._store.since(owner, after)
                 if owner not in entry.read:
                     self._pack_later(owner, len(written))
-                entry.index.remove(memory.id for memory in written if memory.superseded)
-                entry.index.put(memory for memory in written if not memory.superseded)
-                entry.endings.put(written)
+                entry.waiting += written
             entry.read[owner] = now.version
+        if entry.waiting:
+            # Of each as it was written last.
+            new = {memory.id: memory for memory in entry.waiting}.values()
+            entry.index.remove(memory.id for memory in new if memory.superseded)
+            entry.index.put(memory for memory in new if not memory.superseded)
+            entry.endings.put(new)
+            entry.waiting.clear()
 
     def _new_index(self, user_id: UserId | None) -> MemoryIndex:
         if self._packing is None or user_id is None or user_id == SHARED:
@@ -181,9 +188,14 @@ class IndexCache:
             if self._entries.get(user_id) is not entry:
                 return
             nbytes = entry.index.nbytes + ENTRY_BYTES + MEMORY_BYTES * len(entry.index)
+            nbytes += sum(map(_bytes, entry.waiting))
             self._nbytes += nbytes - entry.nbytes
             entry.nbytes = nbytes
             # The one in use stays, even if it alone is over the bound.
             while self._nbytes > self.max_bytes and len(self._entries) > 1:
                 _, oldest = self._entries.popitem(last=False)
                 self._nbytes -= oldest.nbytes
+
+
+def _bytes(memory: Memory) -> int:
+    return object_bytes(memory) + (0 if memory.vector is None else memory.vector.nbytes)
