@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
-#: So many objects more than were given up. Python's own 700 is for small programs: it had an import of identifiers look
-#: through everything that was ever loaded eighteen times, which took a tenth of its time, and found nothing.
+#: So many objects more than were given up. With Python's own 700, an import of 200,000 identifiers looked 18 times
+#: through all that was ever loaded, and 2,200 times through what was new: a tenth of its time, for next to nothing.
 OBJECTS = 10_000
 
 

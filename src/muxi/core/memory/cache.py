@@ -147,12 +147,7 @@ class IndexCache:
                 entry.waiting += written
             entry.read[owner] = now.version
         if entry.waiting:
-            # Of each as it was written last.
-            new = {memory.id: memory for memory in entry.waiting}.values()
-            entry.index.remove(memory.id for memory in new if memory.superseded)
-            entry.index.put(memory for memory in new if not memory.superseded)
-            entry.endings.put(new)
-            entry.waiting.clear()
+            _put_in(entry)
 
     def _new_index(self, user_id: UserId | None) -> MemoryIndex:
         if self._packing is None or user_id is None or user_id == SHARED:
@@ -195,6 +190,15 @@ class IndexCache:
             while self._nbytes > self.max_bytes and len(self._entries) > 1:
                 _, oldest = self._entries.popitem(last=False)
                 self._nbytes -= oldest.nbytes
+
+
+def _put_in(entry: _Entry) -> None:
+    """Puts what waits into the index: of each memory as it was written last."""
+    new = {memory.id: memory for memory in entry.waiting}.values()
+    entry.index.remove(memory.id for memory in new if memory.superseded)
+    entry.index.put(memory for memory in new if not memory.superseded)
+    entry.endings.put(new)
+    entry.waiting.clear()
 
 
 def _bytes(memory: Memory) -> int:
