@@ -37,7 +37,7 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT / "src"), "COLUMNS": "150", "PYTHONIOENCODING": "utf-8"} | more
 
 
-def process(*arguments: str | Path, says: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+def spawned(*arguments: str | Path, says: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end, as a process of its own: where that may make a difference."""
     return subprocess.run(
         [*MUXI, *map(str, arguments)],
@@ -91,7 +91,7 @@ def store(tmp_path: Path) -> tuple[str, Path]:
 
 def test_the_demo_tells_the_story() -> None:
     """Without linking Slack knows nothing; linked, the budget told on the web is found from Slack."""
-    run = process("demo")
+    run = spawned("demo")
     assert run.returncode == 0
     without, linked = run.stdout.split("With linking", 1)
     assert "I know nothing of that" in without
@@ -134,7 +134,7 @@ def test_the_greeting_is_true(store: tuple[str, Path]) -> None:
         assert str(store[1] / "muxi.db") in text
         assert f"{url}/v1/chat" in text
         suggested = next(line.split(" -m muxi ")[1].split() for line in lines if "chat --as alice@email.com" in line)
-        run = process(*suggested, "My budget is $5,000")
+        run = spawned(*suggested, "My budget is $5,000")
     assert run.returncode == 0
     assert run.stdout.startswith("Noted.")
     assert run.stderr == f"[{store[1] / 'muxi.db'}]\n"
@@ -144,11 +144,11 @@ def test_one_user_through_a_server(store: tuple[str, Path]) -> None:
     """With MUXI_URL, what is told as one identifier is answered, listed and searched as another that was linked."""
     with serving(*store) as (url, lines):
         server = {"MUXI_URL": url, **keys_in(lines)}
-        told = process("chat", "--as", "alice@email.com", "My budget is $5,000", **server)
+        told = spawned("chat", "--as", "alice@email.com", "My budget is $5,000", **server)
         assert (told.returncode, told.stderr) == (0, f"[the server at {url}]\n")
         linked = read("link", "alice@email.com", "slack:U98765ABC", **server)
         found = read("memories", "search", "budget", "--as", "slack:U98765ABC", "--limit", "1", **server)
-        asked = process("chat", "--as", "U98765ABC", "--type", "slack", "What's my budget?", **server)
+        asked = spawned("chat", "--as", "U98765ABC", "--type", "slack", "What's my budget?", **server)
         shown = read("users", "show", "slack:U98765ABC", **server)
     assert 'You told me: "My budget is $5,000" (email' in asked.stdout
     assert [hit["memory"]["text"] for hit in found["hits"]] == ["My budget is $5,000"]
@@ -161,7 +161,7 @@ def test_one_user_through_a_server(store: tuple[str, Path]) -> None:
 
 def test_chat_without_a_message_goes_on(store: tuple[str, Path]) -> None:
     """Lines on standard input are a conversation; a bad one does not end it, an empty line does."""
-    run = process(
+    run = spawned(
         "chat", "--as", "alice@email.com", *store, says="My cat is Momo\nA \0 byte\nI live in Bonn\n\nno more\n"
     )
     assert [line[:6] for line in run.stdout.splitlines()] == ["Noted.", "Noted."]
@@ -213,12 +213,12 @@ def test_identifiers_and_memories_in_a_store(store: tuple[str, Path]) -> None:
 
 def test_an_error_is_one_line_or_one_problem(store: tuple[str, Path]) -> None:
     """What goes wrong is one line on standard error, with --json a problem document, and status 1; wrong usage is 2."""
-    plain, as_json = process("users", "show", "nobody", *store), process("users", "show", "nobody", "--json", *store)
+    plain, as_json = spawned("users", "show", "nobody", *store), spawned("users", "show", "nobody", "--json", *store)
     assert (plain.returncode, plain.stdout) == (1, "")
     assert re.fullmatch(r"error: Nobody has this identifier\. .* \(user_not_found\)\n", plain.stderr)
     assert (as_json.returncode, as_json.stderr) == (1, "")
     assert (json.loads(as_json.stdout)["code"], json.loads(as_json.stdout)["status"]) == ("user_not_found", 404)
-    assert process("users", "show", "nobody", "--url", "http://127.0.0.1:1", *store).returncode == 2
+    assert spawned("users", "show", "nobody", "--url", "http://127.0.0.1:1", *store).returncode == 2
 
 
 def test_several_workers_greet_once(store: tuple[str, Path]) -> None:
@@ -232,7 +232,7 @@ def test_a_wrong_setting_stops_the_start(tmp_path: Path) -> None:
     """The server names file, key, value and what is allowed, and does not start."""
     file = tmp_path / "formation.yaml"
     file.write_text("memory:\n  persistent:\n    provider: postgre\n", encoding="utf-8")
-    run = process("serve", "--config", file, "--data-dir", tmp_path / "data")
+    run = spawned("serve", "--config", file, "--data-dir", tmp_path / "data")
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr == (
         f"error: {file}: memory.persistent.provider: it is 'postgre' (did you mean 'postgres'?). "
@@ -245,7 +245,7 @@ def test_a_port_in_use_is_said(store: tuple[str, Path], tmp_path: Path) -> None:
     """A second server on the same port says so and ends with status 1."""
     with serving(*store) as (url, _):
         port = url.rpartition(":")[2]
-        run = process("serve", "--port", port, "--data-dir", tmp_path / "other")
+        run = spawned("serve", "--port", port, "--data-dir", tmp_path / "other")
     assert run.returncode == 1
     assert re.fullmatch(rf"error: 127\.0\.0\.1 port {port} cannot be listened on .* \(settings\)\n", run.stderr)
 

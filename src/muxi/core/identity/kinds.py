@@ -199,7 +199,6 @@ class Kinds:
 
 def _guarded(kind: IdentifierKind) -> IdentifierKind:
     """The same kind, whose forms are fit to be stored, whatever its functions make."""
-    show = kind.shown
 
     def normal(written: str) -> str:
         try:
@@ -207,11 +206,12 @@ def _guarded(kind: IdentifierKind) -> IdentifierKind:
         except ValueError as error:
             raise InvalidIdentifierError(f"The value is not an identifier of type {kind.name!r}.") from error
 
-    def shown(value: str) -> str:
-        # A plain one, and none of an application's own class.
-        return str(show(value)) if show else value
+    return replace(kind, normal=normal, shown=_plain(kind.shown) if kind.shown else None)
 
-    return replace(kind, normal=normal, shown=shown if show else None)
+
+def _plain(show: Callable[[str], str]) -> Callable[[str], str]:
+    """The same function, whose texts are of no class of an application's own."""
+    return lambda value: str(show(value))
 
 
 def _phone_of(region: str) -> IdentifierKind:

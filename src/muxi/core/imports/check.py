@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from typeid import TypeID
+from typeid.codecs.base32 import encode
 
 from muxi.core.clock import Clock
 from muxi.core.identity.import_file import BadLineError
@@ -200,8 +199,7 @@ def _suffix(digest: bytes, at: datetime | None) -> str:
     rest = bytearray(digest[:10])
     rest[0] = 0x70 | rest[0] & 0x0F
     rest[2] = 0x80 | rest[2] & 0x3F
-    made = uuid.UUID(bytes=milliseconds.to_bytes(6) + bytes(rest))
-    return str(TypeID.from_uuid(made))  # type: ignore[arg-type]  # it takes any UUID, whatever it says
+    return encode(milliseconds.to_bytes(6) + bytes(rest))
 
 
 def _json(value: list[Any]) -> bytes:
