@@ -55,6 +55,7 @@ def test_tokens(where: Where) -> None:
     """A token is made and taken back by its jti; all of a user's are, too; the signing key changes."""
     token = where.read("tokens", "create", ANN, *SPAN)
     assert token["token"].count(".") == 2
+    assert re.fullmatch("[0-9a-f]{32}", token["jti"]), "what begins with a hyphen cannot be typed"
     assert where.muxi("tokens", "create", ANN).stdout.count(".") == 2
     assert where.muxi("tokens", "revoke", token["jti"]).stdout == "It is worth nothing any more.\n"
     everything = where.muxi("tokens", "revoke", "--user", ANN)

@@ -81,7 +81,8 @@ class Tokens:
         now = self._clock().astimezone(UTC)
         # Whole seconds, rounded down: never longer than asked for.
         expires_at = (now + expires_in).replace(microsecond=0)
-        jti = secrets.token_urlsafe(16)
+        # In hexadecimal: it is typed after a command, where one that began with a hyphen would be an option.
+        jti = secrets.token_hex(16)
         claims = {
             "iss": ISSUER,
             "aud": self._formation_id,
