@@ -221,6 +221,24 @@ class TestAssociate:
         assert world.identities.resolve("b@x.org").id == bob
         assert world.identities.associate(["a@x.org"], "b@x.org", merge=True).id == bob
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE users SET canonical_id = 'usr_nobody' WHERE canonical_id <> id",
+            "UPDATE users SET canonical_id = 'usr_nobody' WHERE canonical_id = id",
+        ],
+    )
+    def test_nobody_survives_as_somebody_who_is_not_there(
+        self, stores: FormationStores, clock: TestClock, storage: Storage, change: str
+    ) -> None:
+        """The database itself refuses it."""
+        world = World(stores, clock)
+        ann, ben = world.user("a@x.org"), world.user("b@x.org")
+        world.merges.merge([ann, ben])
+        with pytest.raises(MuxiError), storage._database.owning() as conn:
+            conn.execute(change)
+        assert world.identities.get("b@x.org").id == ann
+
 
 class TestAudit:
     """Every change has its row, in a chain."""

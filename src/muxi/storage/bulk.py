@@ -21,8 +21,8 @@ from muxi.storage.watch import links_changed
 _USERS = ("formation_id", "id", "canonical_id", "created_at")
 _IDENTIFIERS = ("formation_id", "value", "type", "user_id", "shown", "linked_at", "linked_by")
 _AUDIT = ("formation_id", "seq", "at", "actor", "action", "user_id", "details", "hash")
-# Checks of foreign keys are planned once, when tables may be empty: the plan must be good for millions of rows, too.
-_BY_INDEX = "SET LOCAL enable_seqscan = off"
+# The server adds rows of one or two while this process decides about another. More would take more of its locks.
+_AT_ONCE = {"sqlite": 1, "postgres": 3}
 
 
 class SqlBulkStore:
@@ -37,12 +37,14 @@ class SqlBulkStore:
         self._lookups = lookups
         self._sql = queries.load(database, "bulk")
 
+    @property
+    def at_once(self) -> int:
+        return _AT_ONCE[self._database.dialect]
+
     @contextmanager
     def writing(self, values: Collection[str], actor: str, now: datetime) -> Iterator[BulkWriter]:
         with self._database.transaction() as conn:
             self._database.lock_values(conn, self._formation_id, list(values))
-            if self._database.dialect == "postgres":
-                conn.unscoped(_BY_INDEX)
             lookups = self._lookups or WaitingLookups(at_once=0)
             yield _Writer(self._database, conn, self._formation_id, self._hash_key, lookups, actor, now)
 
@@ -117,23 +119,27 @@ class _Writer(_Reader):
         self._hash_key = hash_key
         self._actor = actor
         self._now = now
+        self._said: Mapping[UserId, str] = {}
 
     def lock(self, user_ids: Collection[UserId]) -> bool:
         return len(list(self._each("lock_all", user_ids))) == len(user_ids)
 
     def add(self, additions: Additions) -> None:
-        if not additions.links:
-            return
         formation_id, at = self._formation_id, _stamp(self._now)
         self._insert("users", _USERS, ((formation_id, user_id, user_id, at) for user_id in additions.users))
         if self._database.dialect == "sqlite":
             self._insert_with_keys(additions)
         else:
             self._insert("identifiers", _IDENTIFIERS, self._identifiers(additions))
+        self._said = self._details(additions)
+
+    def record(self, additions: Additions) -> None:
+        if not additions.links:
+            return
         self._end_requests(additions)
         if additions.moved:
-            links_changed(self._database, self._conn, formation_id)
-        self._record(self._details(additions))
+            links_changed(self._database, self._conn, self._formation_id)
+        self._record(self._said)
 
     def mark(self, source: str, before: int, after: int) -> bool:
         move = self._imports.move_import if before else self._imports.begin_import

@@ -36,6 +36,8 @@ def dry_store(store: BulkStore) -> Iterator[BulkStore]:
 class _DryStore:
     """`muxi.core.identity.bulk_store.BulkStore` that keeps nothing."""
 
+    at_once = 1
+
     def __init__(self, store: BulkStore, kept: sqlite3.Connection) -> None:
         self._store = store
         self._kept = kept
@@ -92,6 +94,9 @@ class _DryWriter:
         self._kept.execute("BEGIN")
         self._kept.executemany("INSERT INTO linked VALUES (?, ?, ?)", rows)
         self._kept.execute("COMMIT")
+
+    def record(self, additions: Additions) -> None:
+        """There is no audit of what was not done."""
 
     def mark(self, source: str, before: int, after: int) -> bool:
         return True

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Literal
 
 from muxi.core.clock import Clock
-from muxi.core.identity.bulk_plan import INTERNAL, Plan
+from muxi.core.identity.bulk_linking import Chunk, Linked, Linking, Mark, conflict
+from muxi.core.identity.bulk_plan import INTERNAL
 from muxi.core.identity.bulk_spool import Spool, spooled
-from muxi.core.identity.bulk_store import BulkReader, BulkStore, BulkWriter, Linkable, Prepared
+from muxi.core.identity.bulk_store import BulkStore, Linkable, Prepared
 from muxi.core.identity.bulk_types import MOST_CONFLICTS, BulkResult, Conflict, Group
 from muxi.core.identity.import_file import BadLineError, Format, ImportFile, format_of, opened
 from muxi.core.identity.service import LIBRARY, Identities
 from muxi.core.identity.types import Identifier, IdentifierInput
-from muxi.errors import ConflictError, InvalidIdentifierError, InvalidImportError, MuxiError, StorageConflictError
+from muxi.errors import InvalidIdentifierError, InvalidImportError, MuxiError
 from muxi.ids import UserId, is_id
 
-#: How many identifier values one transaction decides about. Postgres holds a lock for each, of some 8,000 in all;
-#: fewer would cost more time each, more would keep others waiting for longer.
-CHUNK = 2000
+#: How many identifier values one transaction decides about. Postgres holds a lock for each, of some 8,000 in all, and
+#: three transactions go on at once; fewer would cost more time each, more would keep others waiting for longer.
+CHUNK = 1000
 #: How many identifiers one group may have.
 MOST_IN_GROUP = 1000
 #: How many wrong lines an error names.
 MOST_BAD_LINES = 20
-TRIES = 3
 
 #: Told the step (``checking``, in bytes, then ``linking``, in lines), how much is done, and of how much.
 Progress = Callable[[str, int, int], None]
@@ -71,13 +71,14 @@ class Bulk:
             UserDisabledError, IdentifierLimitError: only with ``raise``: the first of what would be reported.
             InvalidImportError: too many groups for one transaction.
         """
-        tally = _Tally(dry_run, strict=on_conflict == "raise")
+        strict = on_conflict == "raise"
+        tally = _Tally(dry_run, strict=strict)
         batches: Iterable[Sequence[Prepared]] = _batches(self._prepared(groups, tally))
-        if tally.strict:
+        if strict:
             batches = _at_most_one(batches)
-        with self._opened(dry_run) as store:
-            for batch in batches:
-                self._link(store, batch, tally, actor)
+        with self._linking(actor, strict=strict, dry_run=dry_run) as linking:
+            for linked in linking.linked(map(Chunk, batches)):
+                tally.add(linked)
         return tally.result()
 
     def import_file(
@@ -129,50 +130,18 @@ class Bulk:
         tell = progress or _tell_nobody
         with spooled() as spool:
             source, last = self._checked(ImportFile(file, format), spool, tell)
-            resumed = done = 0 if dry_run else self._store.lines_done(source)
+            resumed = 0 if dry_run else self._store.lines_done(source)
             tally = _Tally(dry_run, report=report)
-            with self._opened(dry_run) as store:
-                for batch in spool.after(resumed):
-                    mark = _Mark(source, done, batch[-1].place, last)
-                    self._link(store, batch, tally, actor, mark)
-                    done = mark.after
-                    tell("linking", done, last)
+            with self._linking(actor, strict=False, dry_run=dry_run) as linking:
+                for linked in linking.linked(_marked(spool.after(resumed), source, resumed, last)):
+                    tally.add(linked)
+                    tell("linking", linked.chunk.groups[-1].place, last)
         return replace(tally.result(), resumed_after=resumed)
 
-    def _opened(self, dry_run: bool) -> AbstractContextManager[BulkStore]:
-        return self._store.dry() if dry_run else self._store.for_many()
-
-    def _link(
-        self, store: BulkStore, batch: Sequence[Prepared], tally: _Tally, actor: str, mark: _Mark | None = None
-    ) -> None:
-        """Links a chunk; when somebody changed a user meanwhile, or linked the same, decides anew."""
-        for tries_left in reversed(range(TRIES)):
-            try:
-                plan, conflicts = self._try(store, batch, tally, actor, mark)
-            except StorageConflictError:
-                if not tries_left:
-                    raise
-            else:
-                tally.add(len(batch), plan, conflicts)
-                return
-
-    def _try(
-        self, store: BulkStore, batch: Sequence[Prepared], tally: _Tally, actor: str, mark: _Mark | None
-    ) -> tuple[Plan, list[Conflict]]:
-        values = {value for group in batch for one in group.all() for value in (one.value, one.hashed)}
-        with store.writing(values, actor, self._clock()) as writer:
-            plan = Plan(writer, batch, values, self._identities.kinds)
-            conflicts = _planned(plan, batch, tally.strict)
-            if tally.dry_run:
-                conflicts = _without_made_up(conflicts, writer)
-            if plan.additions.touched and not writer.lock(plan.additions.touched):
-                raise StorageConflictError("A user was merged or erased at this moment. Try again.")
-            if mark:
-                _noted(writer, mark)
-            writer.add(plan.additions)
-        if plan.additions.moved:
-            self._identities.forget_cached()
-        return plan, conflicts
+    @contextmanager
+    def _linking(self, actor: str, *, strict: bool, dry_run: bool) -> Iterator[Linking]:
+        with self._store.dry() if dry_run else self._store.for_many() as store:
+            yield Linking(store, self._identities, self._clock, actor=actor, strict=strict, dry_run=dry_run)
 
     def _checked(self, file: ImportFile, spool: Spool, tell: Progress) -> tuple[str, int]:
         """Reads every line, and keeps what it says; the file's digest, and its last line that says something."""
@@ -198,7 +167,7 @@ class Bulk:
             except InvalidIdentifierError as error:
                 if tally.strict:
                     raise
-                tally.refused(_conflict(place, error))
+                tally.refused(conflict(place, error))
 
     def _prepare(self, place: int, group: Group | BadLineError) -> Prepared:
         if isinstance(group, BadLineError):
@@ -239,16 +208,6 @@ class _Faults:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """How far an import has come before a chunk, and after it, and its last line."""
-
-    source: str
-    before: int
-    after: int
-    last: int
-
-
 @dataclass(slots=True)
 class _Tally:
     dry_run: bool
@@ -261,13 +220,13 @@ class _Tally:
     conflict_count: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
 
-    def add(self, groups: int, plan: Plan, conflicts: Iterable[Conflict]) -> None:
-        self.groups += groups
-        self.linked += len(plan.additions.links)
-        self.users_made += len(plan.additions.users)
-        self.unchanged += plan.unchanged
-        for conflict in conflicts:
-            self._keep(conflict)
+    def add(self, linked: Linked) -> None:
+        self.groups += len(linked.chunk.groups)
+        self.linked += len(linked.plan.additions.links)
+        self.users_made += len(linked.plan.additions.users)
+        self.unchanged += linked.plan.unchanged
+        for one in linked.conflicts:
+            self._keep(one)
 
     def refused(self, conflict: Conflict) -> None:
         """A group that could not be planned at all."""
@@ -288,36 +247,11 @@ class _Tally:
             self.report(conflict)
 
 
-def _planned(plan: Plan, batch: Iterable[Prepared], strict: bool) -> list[Conflict]:
-    conflicts = []
-    for group in batch:
-        try:
-            plan.add(group)
-        except MuxiError as error:
-            if strict:
-                raise
-            conflicts.append(_conflict(group.place, error))
-    return conflicts
-
-
-def _without_made_up(conflicts: Iterable[Conflict], reader: BulkReader) -> list[Conflict]:
-    """Without the ids of users who would be made in earnest: those would have others."""
-    real = reader.canonical({owner for one in conflicts for owner in one.owners})
-    return [replace(one, owners=tuple(owner for owner in one.owners if owner in real)) for one in conflicts]
-
-
-def _noted(writer: BulkWriter, mark: _Mark) -> None:
-    if mark.after == mark.last:
-        writer.finish(mark.source)
-    elif not writer.mark(mark.source, mark.before, mark.after):
-        raise ConflictError("Somebody else imports this file at this moment. Let one of you finish.")
-
-
-def _conflict(place: int, error: MuxiError) -> Conflict:
-    details = error.details
-    return Conflict(
-        place, error.code, error.message, tuple(details.get("identifiers", ())), tuple(details.get("owners", ()))
-    )
+def _marked(batches: Iterable[Sequence[Prepared]], source: str, done: int, last: int) -> Iterator[Chunk]:
+    for batch in batches:
+        mark = Mark(source, done, batch[-1].place, last)
+        yield Chunk(batch, mark)
+        done = mark.after
 
 
 def _said(group: Group | BadLineError, error: Exception) -> str:

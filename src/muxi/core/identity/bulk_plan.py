@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from muxi.core.identity.bulk_store import Additions, BulkWriter, Linkable, Prepared
 from muxi.core.identity.kinds import Kinds
@@ -10,6 +10,7 @@ from muxi.errors import (
     AmbiguousIdentifierError,
     IdentifierConflictError,
     IdentifierLimitError,
+    StorageConflictError,
     UserDisabledError,
     UserNotFoundError,
 )
@@ -28,6 +29,9 @@ class Plan:
         groups: the chunk.
         values: under which one of them may be linked.
         kinds: says how many identifiers of a type a user may have.
+
+    Raises:
+        StorageConflictError: a user was merged or erased at this moment: plan again.
 
     Attributes:
         additions: what was decided so far.
@@ -144,22 +148,26 @@ class Plan:
         return {user_id: canonical for user_id, (canonical, _) in found.items()}
 
     def _counted(self, writer: BulkWriter, groups: Iterable[Prepared]) -> dict[tuple[UserId, str], int]:
-        """What the users that may get something have already. Few are there before the import, as a rule."""
+        """What the users that may get something have already, and nobody else adds to until the end. Few are there
+        before the import, as a rule."""
         if not self._owners and not self._users:
             return {}
         grow: set[UserId] = set()
         for group in groups:
-            found = [self._owners.get(one.value, {}) for one in group.identifiers]
-            if all(one.type in types for one, types in zip(group.identifiers, found, strict=True)):
-                continue
-            grow.update(owner for types in found for owner in types.values())
-            grow.update(self._named_owners(group.user))
-        return dict(writer.counts(grow)) if grow else {}
+            if any(one.type not in self._owners.get(one.value, ()) for one in group.identifiers):
+                grow.update(self._owners_of(group))
+        if not grow:
+            return {}
+        if not writer.lock(grow):
+            raise StorageConflictError("A user was merged or erased at this moment. Try again.")
+        return dict(writer.counts(grow))
 
-    def _named_owners(self, user: UserId | Linkable | None) -> Iterable[UserId]:
-        if isinstance(user, Linkable):
-            return self._owners.get(user.value, {}).values()
-        return [self._users[user]] if user in self._users else []
+    def _owners_of(self, group: Prepared) -> Iterator[UserId]:
+        for one in group.all():
+            for value in (one.value, one.hashed):
+                yield from self._owners.get(value, _NOBODY).values()
+        if isinstance(group.user, str) and group.user in self._users:
+            yield self._users[group.user]
 
 
 def _conflict(

@@ -47,7 +47,14 @@ class Additions:
 
 
 class BulkStore(Protocol):
-    """Many users and identifiers at once."""
+    """Many users and identifiers at once.
+
+    Attributes:
+        at_once: how many transactions of its go on at once and are quicker for it; 1: as one thread has for itself.
+    """
+
+    @property
+    def at_once(self) -> int: ...
 
     def writing(self, values: Collection[str], actor: str, now: datetime) -> AbstractContextManager[BulkWriter]:
         """One transaction, in which nobody else decides about identifiers of these values; all is kept or nothing.
@@ -85,13 +92,21 @@ class BulkReader(Protocol):
 
 
 class BulkWriter(BulkReader, Protocol):
-    """What can be read and added inside one transaction."""
+    """What can be read and added inside one transaction.
+
+    Whoever holds the locks that `BulkStore.writing` and `lock` take waits for nobody in `add`: another transaction
+    that goes on meanwhile and has come as far holds nothing that it needs. From `mark`, `finish` or `record` on, all
+    others of the formation wait for the end.
+    """
 
     def lock(self, user_ids: Collection[UserId]) -> bool:
         """Makes other writers of these users' identifiers wait. False: one of them is not a canonical user."""
 
     def add(self, additions: Additions) -> None:
-        """Adds all of it; the touched users are locked."""
+        """Adds its users and identifiers; the touched users are locked."""
+
+    def record(self, additions: Additions) -> None:
+        """Says in the audit what was added, and does what follows from it."""
 
     def mark(self, source: str, before: int, after: int) -> bool:
         """Moves how far an import has come. False: it is not at ``before``: somebody else imports this file."""

@@ -329,7 +329,7 @@ NOT_EXPORTED = {
 }
 #: Columns that no export holds: made anew, or of the formation.
 MADE_ANEW = {
-    "users": {"memory_version", "memory_floor", "fact_version", "kind"},
+    "users": {"memory_version", "memory_floor", "fact_version", "kind", "merged_into"},
     "identifiers": {"key"},
     "memories": {"version", "embedding", "embedding_model", "text_key", "window_embedding", "traits", "author_id"},
     "extractions": {"leased_by", "leased_until", "tries", "error", "next_try_at", "spent_on", "spent"},

@@ -27,6 +27,7 @@ from muxi.errors import (
     UserNotFoundError,
 )
 from muxi.storage.databases import postgres_roles
+from muxi.storage.databases.postgres_arrays import array_text, insertion
 from muxi.storage.databases.postgres_listener import CHANNEL, Listener
 from muxi.storage.databases.postgres_scope import ScopedAdapter, ScopedConnection
 
@@ -150,19 +151,12 @@ class PostgresDatabase:
             postgres_roles.grant(conn, self._acts_as)
 
     def insert_many(self, conn: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """An array a column, in one statement: COPY does not go through the walls."""
+        """Columns as arrays, in one statement: COPY does not go through the walls."""
         read = iter(rows)
         while batch := list(islice(read, INSERTED_ROWS)):
-            types = self._types_of(conn, table, batch[0][0])
-            arrays = {
-                name: self.text_list(cells) for name, cells in zip(columns, zip(*batch, strict=True), strict=True)
-            }
-            listed = ", ".join(f"CAST(%(all_{name})s AS {types[name]}[])" for name in columns)
-            conn.execute(
-                # Names of ours; every value is a parameter.
-                f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({listed})",  # nosec B608
-                {"formation_id": batch[0][0], **{f"all_{name}": cells for name, cells in arrays.items()}},
-            )
+            formation_id = batch[0][0]
+            statement, cells = insertion(table, columns, self._types_of(conn, table, formation_id), batch)
+            conn.execute(statement, {"formation_id": formation_id, **cells})
 
     def _types_of(self, conn: Connection, table: str, formation_id: str) -> dict[str, str]:
         if table not in self._types:
@@ -176,8 +170,8 @@ class PostgresDatabase:
         return self._types[table]
 
     def text_list(self, values: Iterable[str | int | None]) -> str:
-        """An array's text: the driver would take ten times as long for it."""
-        return "{" + ",".join(map(_quoted, values)) + "}"
+        """An array's text."""
+        return array_text(values)
 
     def writing_much(self) -> AbstractContextManager[None]:
         """It needs nothing: the server's memory is the server's own matter."""
@@ -306,14 +300,6 @@ class PostgresDatabase:
                 # After a restart of the server every idle connection is dead: without this each would fail once.
                 self._pool.check()
             raise lost from error
-
-
-def _quoted(value: str | int | None) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, int):
-        return str(value)
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _pipeline(conn: Connection, together: bool) -> AbstractContextManager[object]:
