@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ import pytest
 from muxi.core.formation import Formation
 from muxi.core.memory import packed as packed_module
 from muxi.core.memory.edit_store import Edit
-from muxi.core.memory.packed import Packed
+from muxi.core.memory.packed import HEAD, Packed
 from muxi.core.memory.packing import AT_ONCE, WORTH, Packer
 from muxi.core.memory.recall import MemoryIndex
 from muxi.core.memory.segment_store import Segment
@@ -18,9 +19,10 @@ from muxi.core.memory.service import Draft
 from muxi.core.memory.types import Hit, Memory
 from muxi.errors import EmbeddingMismatchError
 from muxi.ids import UserId
+from muxi.storage import segment_pieces
 from tests.conftest import TestClock
 from tests.support.formations import open_formation
-from tests.support.packing import pack, store_of
+from tests.support.packing import pack, store_of, stored
 from tests.support.vectors import WordVectors
 
 SUBJECTS = ("tea", "rain", "violins", "Lisbon", "a walk on 3 May", "what do you think?", "茶", "the budget")
@@ -135,8 +137,78 @@ class TestPacked:
         monkeypatch.setattr(packed_module, "FORMAT", 2)
         assert found(formation, user) == alone
         assert formation.memories.settled()
-        [segment] = store_of(formation).segments(user)
-        assert (segment.upto, segment.held) == (upto, WORTH) and Packed.read(segment.data) is not None
+        anew, data = stored(formation, user)
+        assert anew == [upto] and Packed.read([data[:HEAD]], [data]) is not None
+        assert store_of(formation).sizes(user) == [(upto, WORTH)]
+
+
+class TestPieces:
+    """A user's segments are read piece by piece."""
+
+    @pytest.mark.parametrize("few", [0, 4096])
+    @pytest.mark.parametrize("size", [1_000, 65_536])
+    def test_any_size(self, formation: Formation, monkeypatch: pytest.MonkeyPatch, size: int, few: int) -> None:
+        """Heads first, and all bytes in their order, however long the pieces are and whether they are read at once; the
+        same hits."""
+        user = tell(formation, "ann@x.org", 30)
+        pack(formation, user)
+        tell(formation, "ann@x.org", 20, start=30)
+        pack(formation, user)
+        alone, (upto, whole) = found(formation, user), stored(formation, user)
+        monkeypatch.setattr(segment_pieces, "PIECE", size)
+        monkeypatch.setattr(segment_pieces, "FEW", few)
+        with store_of(formation).stored(user) as segments:
+            pieces = list(segments.pieces)
+        assert max(map(len, pieces)) <= size and b"".join(pieces) == whole
+        assert segments.upto == upto == [found for found, _ in store_of(formation).sizes(user)] and len(upto) == 2
+        assert [len(head) for head in segments.heads] == [HEAD, HEAD]
+        assert segments.heads[0] == whole[:HEAD] and whole.count(segments.heads[1]) == 1
+        assert found(formation, user) == alone
+
+    def test_after_a_version(self, formation: Formation) -> None:
+        """Only what was written later, to be joined with nothing else."""
+        user = tell(formation, "ann@x.org", 5)
+        pack(formation, user)
+        tell(formation, "ann@x.org", 5, start=5)
+        pack(formation, user)
+        (first, second), whole = stored(formation, user)
+        with store_of(formation).stored(user, first) as segments:
+            assert segments.upto == [second] and whole.endswith(b"".join(segments.pieces))
+        with store_of(formation).stored(user, second) as segments:
+            assert (segments.upto, segments.heads, list(segments.pieces)) == ([], [], [])
+
+    def test_not_read_to_the_end(self, formation: Formation, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whoever stops before, or fails, leaves the database as usable as before."""
+        user = tell(formation, "ann@x.org", 30)
+        pack(formation, user)
+        whole = stored(formation, user)
+        monkeypatch.setattr(segment_pieces, "PIECE", 1_000)
+        monkeypatch.setattr(segment_pieces, "FEW", 0)
+        with store_of(formation).stored(user) as segments:
+            assert len(segments.upto) == 1
+        with suppress(ZeroDivisionError), store_of(formation).stored(user) as segments:
+            assert len(next(iter(segments.pieces))) // 0
+        assert stored(formation, user) == whole
+        formation.memories.delete(user, formation.memories.newest(user).items[0].id)
+        assert stored(formation, user) == ([], b"")
+
+
+class TestIds:
+    """That ids are looked up only when they are asked for is not seen from outside."""
+
+    def test_changed_after_the_first_search(self, formation: Formation) -> None:
+        """What is edited, deleted and added after a search of what is packed is found as if all were read anew."""
+        user = tell(formation, "ann@x.org", 30)
+        pack(formation, user)
+        assert len(found(formation, user)[0]) == 30
+        first, second, *_ = formation.memories.newest(user).items
+        formation.edits.edit(user, first.id, Edit(text="quite another thing"))
+        formation.edits.edit(user, second.id, Edit(importance=1.0))
+        tell(formation, "ann@x.org", 5, start=30)
+        questions = ("tea in Lisbon?", "what did Ann say on 3 May")
+        now = [search(formation, user, question) for question in questions]
+        assert now == found(formation, user) and len(now[0]) == 35
+        assert [hit.memory.text for hit in now[0]].count("quite another thing") == 1
 
 
 class TestPacker:
@@ -234,9 +306,10 @@ class TestErasure:
         """A segment holds neither words nor names."""
         user = tell(formation, "ann@x.org", 10)
         pack(formation, user)
-        [segment] = store_of(formation).segments(user)
+        _, data = stored(formation, user)
+        assert len(data) > HEAD
         for word in ("violin", "lisbon", "number"):  # shorter ones stand in ids by chance
-            assert word.encode() not in segment.data.lower(), word
+            assert word.encode() not in data.lower(), word
 
 
 class TestIsolation:
@@ -249,13 +322,14 @@ class TestIsolation:
         ids = [memory.id for memory in formation.memories.newest(user).items]
         store = store_of(formation)
         assert len(store.read(user, ids)) == 5
-        assert store.read(other, ids) == [] and store.segments(other) == []
+        assert store.read(other, ids) == [] and stored(formation, other) == ([], b"")
         abroad = open_formation(database_url, clock, "g")
         elsewhere = store_of(abroad)
-        assert elsewhere.read(user, ids) == [] and elsewhere.segments(user) == [] and elsewhere.sizes(user) == []
+        assert elsewhere.read(user, ids) == [] and elsewhere.sizes(user) == []
+        assert stored(abroad, user) == ([], b"")
         elsewhere.drop(user)
         assert not elsewhere.unpacked(user, 0, 10).memories
-        assert len(store.segments(user)) == 1
+        assert len(stored(formation, user)[0]) == 1
         abroad.close()
 
 

@@ -14,6 +14,12 @@ def store_of(formation: Formation) -> SegmentStore:
     return found
 
 
+def stored(formation: Formation, owner: UserId) -> tuple[list[int], bytes]:
+    """Up to which versions a user's segments are, and all their bytes."""
+    with store_of(formation).stored(owner) as found:
+        return list(found.upto), b"".join(found.pieces)
+
+
 def pack(formation: Formation, owner: UserId) -> int:
     """Packs what is in no segment of a user yet, and returns how many memories that were."""
     store = store_of(formation)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
-from muxi.core.memory.segment_store import Segment, Unpacked
+from muxi.core.memory.segment_store import Segment, Stored, Unpacked
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
 from muxi.storage import queries
-from muxi.storage.binary import read_binary
 from muxi.storage.databases.base import Database
 from muxi.storage.memory import read_memory
+from muxi.storage.segment_pieces import stored
 from muxi.storage.vectors import read_traits, read_vector
 
 _VERSION = 19
@@ -25,10 +26,10 @@ class SqlSegmentStore:
         self._model = model
         self._sql = queries.load(database, "segments")
 
-    def segments(self, owner: UserId) -> list[Segment]:
-        with self._database.connection() as conn:
-            key = {"formation_id": self._formation_id, "user_id": owner, "model": self._model}
-            return [Segment(*row) for row in read_binary(self._database, conn, self._sql.segments.sql, key)]
+    def stored(self, owner: UserId, after: int = 0) -> AbstractContextManager[Stored]:
+        key = {"formation_id": self._formation_id, "user_id": owner, "model": self._model, "after": after}
+        held = sum(held for upto, held in self.sizes(owner) if upto > after)
+        return stored(self._database, self._sql.stored.sql, key, held)
 
     def sizes(self, owner: UserId) -> list[tuple[int, int]]:
         key = {"formation_id": self._formation_id, "user_id": owner, "model": self._model}

@@ -44,7 +44,7 @@ def entries_of(terms: NDArray[np.int32], rows: Places) -> Entries:
     """
     keys: Entries = terms.astype(np.int64) << _TERM_BIT | rows << _ROW_BIT
     keys.sort()
-    edges = _edges(keys)
+    edges = edges_of(keys)
     starts = edges[:-1]
     entries: Entries = keys.take(starts) | np.minimum(edges[1:] - starts, _MOST_TIMES)
     return entries
@@ -58,9 +58,9 @@ def entries_in(entries: Entries, place: Places) -> Entries:
     return moved
 
 
-def entries_after(entries: Entries, row: int) -> Entries:
-    """The same entries of rows that come after so many others."""
-    return entries + (row << _ROW_BIT)
+def entries_on(rows: int) -> int:
+    """What is added to entries whose rows come after so many others."""
+    return rows << _ROW_BIT
 
 
 class WordIndex:
@@ -118,7 +118,8 @@ class WordIndex:
 
     def _sort_in(self, entries: Entries) -> None:
         new = np.array([entry for of_word in self._new.values() for entry in of_word], np.int64)
-        self._sorted = np.sort(np.concatenate([self._sorted, new, entries]))
+        self._sorted = np.concatenate([self._sorted, new, entries])
+        self._sorted.sort()
         self._new, self._new_count = {}, 0
 
 
@@ -179,7 +180,7 @@ class Texts:
         """Measures the texts: by place the number of the session, and the length in words."""
         count = len(lengths)
         here = np.arange(count)
-        edges = _edges(sessions)
+        edges = edges_of(sessions)
         starts, ends = edges[:-1], edges[1:]
         sizes = ends - starts
         first, last = starts.repeat(sizes), (ends - 1).repeat(sizes)
@@ -264,7 +265,7 @@ def _odds(holding: int, count: int) -> float:
     return 1 + (count - holding + 0.5) / (holding + 0.5)
 
 
-def _edges(values: NDArray[Any]) -> Places:
+def edges_of(values: NDArray[Any]) -> Places:
     """Where values begin that differ from the one before, and the end."""
     is_edge = np.empty(len(values) + 1, np.bool_)
     is_edge[0] = is_edge[-1] = True

@@ -158,11 +158,10 @@ class IndexCache:
         """Puts what is packed of an owner into an index, and returns up to which version that is; 0: nothing."""
         if self._packing is None or owner is None or owner == SHARED:
             return 0
-        segments = self._packing.store.segments(owner)
-        parts = [part for part in (Packed.read(one.data) for one in segments) if part is not None]
-        if not segments:
-            return 0
-        packed = Packed.joined(parts) if len(parts) == len(segments) else None
+        with self._packing.store.stored(owner) as stored:
+            if not stored.upto:
+                return 0
+            packed = Packed.read(stored.heads, stored.pieces)
         if packed is None:
             self._packing.packer.spoiled(owner)
             return 0
@@ -170,7 +169,7 @@ class IndexCache:
         for row in np.flatnonzero(np.isfinite(packed.ends) & ~packed.gone):
             ends = datetime.fromtimestamp(float(packed.ends[row]), UTC)
             entry.endings.note(MemoryId(packed.ids[row].decode()), ends)
-        return segments[-1].upto
+        return stored.upto[-1]
 
     def _pack_later(self, owner: UserId | None, loose: int) -> None:
         if owner is None or owner == SHARED:

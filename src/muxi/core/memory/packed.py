@@ -6,7 +6,7 @@ No text is in it: of words their numbers (`muxi.core.memory.traits.term_numbers`
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
@@ -16,7 +16,7 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from muxi.core.memory.bm25 import entries_after, entries_in, entries_of
+from muxi.core.memory.bm25 import entries_in, entries_of, entries_on
 from muxi.core.memory.traits import VERSION, TraitColumns, are_current, in_columns, term_numbers, traits_of
 from muxi.core.memory.types import SPEAKER, Memory
 from muxi.core.memory.vectors import in_steps
@@ -26,8 +26,12 @@ from muxi.ids import MemoryId
 #: Raise it with every change of what is written here: a block of another number is made anew.
 FORMAT = 1
 
+#: Of a memory's id, in bytes.
+ID_LENGTH = 30
+
 _HEADER = struct.Struct("<8q")
-_ID_LENGTH = 30
+#: So many bytes at the beginning of a block say what is in it.
+HEAD = _HEADER.size
 #: The columns in the order in which they are written: wide numbers first, so that each begins where it may.
 _DTYPES = {
     "said_at": "<f8",
@@ -47,7 +51,7 @@ _DTYPES = {
     "last_days": "<i4",
     "vector_sizes": "<f4",
     "window_sizes": "<f4",
-    "ids": f"S{_ID_LENGTH}",
+    "ids": f"S{ID_LENGTH}",
     "gone": "?",
     "vectors": "<i1",
     "windows": "<i1",
@@ -102,31 +106,48 @@ class Packed:
         return int(self.vectors.shape[1])
 
     def written(self) -> bytes:
-        """As bytes that `read` reads."""
+        """As a block that `read` reads."""
         sizes = (len(self), len(self.entries), len(self.date_rows), len(self.speakers), self.dimension)
         header = _HEADER.pack(FORMAT, VERSION, *sizes, 0)
         columns = [np.ascontiguousarray(getattr(self, name), dtype) for name, dtype in _DTYPES.items()]
         return b"".join([header, *(column.tobytes() for column in columns)])
 
     @classmethod
-    def read(cls, block: bytes | memoryview) -> Self | None:
-        """The columns of a block, without copying them; ``None`` if it is of another version of this program."""
-        form, version, *sizes, _ = _HEADER.unpack_from(block)
-        if (form, version) != (FORMAT, VERSION):
+    def read(cls, heads: Sequence[bytes], pieces: Iterable[bytes]) -> Self | None:
+        """What blocks hold, as one; each byte is copied once, to where it belongs.
+
+        Args:
+            heads: the first `HEAD` bytes of each block, the newest last.
+            pieces: all bytes of all blocks, one after the other, in pieces of any size.
+
+        Returns:
+            ``None`` if a block is of another version of this program, or their vectors are not of one size.
+
+        Raises:
+            ValueError: there are fewer bytes than the heads say.
+        """
+        told = [_HEADER.unpack(head) for head in heads]
+        dimensions = {dimension for *_, dimension, _ in told if dimension}
+        if any(one[:2] != (FORMAT, VERSION) for one in told) or len(dimensions) > 1:
             return None
-        counts, at, found = _counts(sizes), _HEADER.size, dict[str, Any]()
-        for name, dtype in _DTYPES.items():
-            found[name] = np.frombuffer(block, dtype, counts[name], at)
-            at += found[name].nbytes
+        dimension = max(dimensions, default=0)
+        places, sizes = _places([_counts(one[2:7]) for one in told], dimension)
+        columns: dict[str, Any] = {name: np.zeros(sizes[name], dtype) for name, dtype in _DTYPES.items()}
+        blocks = [{name: columns[name][place] for name, place in one.items()} for one in places]
+        _pour(pieces, (target for block in blocks for target in (np.empty(HEAD, np.uint8), *block.values())))
+        for place, block in zip(places, blocks, strict=True):
+            first = place["ids"].start
+            block["date_rows"] += np.int32(first)
+            block["entries"] += entries_on(first)
         for name in ("vectors", "windows"):
-            found[name] = found[name].reshape(sizes[0], sizes[4])
-        return cls(**found)
+            columns[name] = columns[name].reshape(len(columns["ids"]), dimension)
+        return cls(**columns)
 
     @classmethod
     def of(cls, memories: Sequence[Memory]) -> Self | None:
         """Packs memories, their vectors and traits; ``None`` if their ids or vectors are not of one size."""
         dimensions = {vector.shape for one in memories for vector in (one.vector, one.window) if vector is not None}
-        if len(dimensions) > 1 or any(len(one.id) != _ID_LENGTH or not one.id.isascii() for one in memories):
+        if len(dimensions) > 1 or any(len(one.id) != ID_LENGTH or not one.id.isascii() for one in memories):
             return None
         traits: TraitColumns = in_columns([current_traits(one) for one in memories])
         dimension = next(iter(dimensions))[0] if dimensions else 0
@@ -152,39 +173,15 @@ class Packed:
             last_days=traits.last_days,
             vector_sizes=vector_sizes,
             window_sizes=window_sizes,
-            ids=np.array([one.id.encode("ascii") for one in memories], f"S{_ID_LENGTH}"),
+            ids=np.array([one.id.encode("ascii") for one in memories], f"S{ID_LENGTH}"),
             gone=np.array([one.superseded for one in memories], np.bool_),
             vectors=vectors,
             windows=windows,
         )
 
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self | None:
-        """Several as one, the newest last; ``None`` if their vectors are not of one size."""
-        if len(parts) == 1:
-            return parts[0]
-        dimensions = {part.dimension for part in parts if part.dimension}
-        if len(dimensions) > 1:
-            return None
-        dimension = max(dimensions, default=0)
-        starts = np.cumsum([0, *(len(part) for part in parts)])
-        columns: dict[str, Any] = {}
-        for one in fields(cls):
-            columns[one.name] = np.concatenate([_padded(getattr(part, one.name), dimension) for part in parts])
-        placed = list(zip(parts, starts.tolist(), strict=False))
-        columns["date_rows"] = np.concatenate([part.date_rows + np.int32(start) for part, start in placed])
-        columns["entries"] = np.concatenate([entries_after(part.entries, start) for part, start in placed])
-        return cls(**columns)
-
-    def ids_as_text(self) -> list[MemoryId]:
-        """The ids, in the order of the rows."""
-        text = self.ids.tobytes().decode("ascii")
-        ids = [text[at : at + _ID_LENGTH] for at in range(0, len(text), _ID_LENGTH)]
-        return cast(list[MemoryId], ids)
-
     def newest(self) -> Self:
         """Only the last row of each id, in the same order."""
-        last = {id: row for row, id in enumerate(self.ids_as_text())}
+        last = {id: row for row, id in enumerate(ids_as_text(self.ids))}
         if len(last) == len(self):
             return self
         rows = np.sort(np.fromiter(last.values(), np.int64, len(last)))
@@ -209,6 +206,12 @@ def current_traits(memory: Memory) -> NDArray[np.int32]:
     return stored if stored is not None and are_current(stored) else traits_of(memory.text, memory.said_at)
 
 
+def ids_as_text(ids: NDArray[np.bytes_]) -> list[MemoryId]:
+    """The ids of `Packed`, as they are elsewhere."""
+    text = ids.tobytes().decode("ascii")
+    return cast(list[MemoryId], [text[at : at + ID_LENGTH] for at in range(0, len(text), ID_LENGTH)])
+
+
 @lru_cache(4096)
 def _number(name: str) -> int:
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -228,6 +231,32 @@ def _counts(sizes: Sequence[int]) -> dict[str, int]:
     return counts | dict.fromkeys(("vectors", "windows"), rows * dimension)
 
 
+def _places(counts: Sequence[Mapping[str, int]], dimension: int) -> tuple[list[dict[str, slice]], dict[str, int]]:
+    """Where the columns of each block stand in those of all, and how long these are. Vectors that a block has none of
+    are left out."""
+    ends, places = dict.fromkeys(_DTYPES, 0), list[dict[str, slice]]()
+    for count in counts:
+        places.append({name: slice(end, end + count[name]) for name, end in ends.items()})
+        ends = {name: place.stop for name, place in places[-1].items()}
+        ends["vectors"] = ends["windows"] = ends["ids"] * dimension
+    return places, ends
+
+
+def _pour(pieces: Iterable[bytes], targets: Iterable[NDArray[Any]]) -> None:
+    """Fills arrays, one after the other, with the bytes of pieces."""
+    following, piece = iter(pieces), memoryview(b"")
+    for target in targets:
+        left = target.view(np.uint8).data
+        while len(left):
+            if not len(piece):
+                piece = memoryview(next(following, b""))
+                if not len(piece):
+                    raise ValueError("A block is shorter than it says.")
+            count = min(len(left), len(piece))
+            left[:count] = piece[:count]
+            left, piece = left[count:], piece[count:]
+
+
 def _vectors(
     vectors: Sequence[NDArray[np.float32] | None], dimension: int
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -237,13 +266,6 @@ def _vectors(
         rows = list(known)
         steps[rows], sizes[rows] = in_steps(np.stack(list(known.values())))
     return steps, sizes
-
-
-def _padded(column: NDArray[Any], dimension: int) -> NDArray[Any]:
-    """Vectors of which there are none, as zeros."""
-    if column.ndim == 1 or column.shape[1] == dimension:
-        return column
-    return np.zeros((len(column), dimension), column.dtype)
 
 
 def _end(at: datetime | None) -> float:

@@ -87,9 +87,8 @@ class Packer:
         wanted = [upto for upto, _ in sizes[first:]]
         if len(wanted) < 2:
             return
-        read = [Packed.read(one.data) for one in self._store.segments(owner) if one.upto in wanted]
-        parts = [part for part in read if part is not None]
-        joined = Packed.joined(parts) if len(parts) == len(wanted) else None
+        with self._store.stored(owner, sizes[first - 1][0] if first else 0) as stored:
+            joined = Packed.read(stored.heads, stored.pieces) if stored.upto == wanted else None
         if joined is not None:
             joined = joined.newest()
             self._store.keep(owner, Segment(wanted[-1], len(joined), joined.written()), floor, wanted)

@@ -175,7 +175,7 @@ class MemoryIndex:
             if vector is not None and self._rows.vectors is not None:
                 self._check_dimensions([vector])
             if keep is not None:
-                self._see(self._rows.row_of.values())
+                self._see(self._rows.ids.counting.tolist())
             layout = self._rows.layout(keep, shown)
             if not len(layout):
                 return []
@@ -193,8 +193,9 @@ class MemoryIndex:
 
     def _see(self, rows: Iterable[int]) -> None:
         unseen = self._rows.unseen(rows)
-        for first in range(0, len(unseen), _READ_AT_ONCE):
-            self._rows.show(self._read(unseen[first : first + _READ_AT_ONCE]))
+        ids = list(unseen)
+        for first in range(0, len(ids), _READ_AT_ONCE):
+            self._rows.show(self._read(ids[first : first + _READ_AT_ONCE]), unseen)
 
     def _write_anew_if_stale(self) -> None:
         if self._rows.is_stale:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from muxi.core.memory.bm25 import Entries, Floats, Places, WordIndex, entries_after, entries_of
+from muxi.core.memory.bm25 import Entries, Floats, Places, WordIndex, edges_of, entries_of, entries_on
 from muxi.core.memory.columns import Column, Table
 from muxi.core.memory.layout import (
     CHANGING,
@@ -27,6 +27,7 @@ from muxi.core.memory.layout import (
     Shown,
 )
 from muxi.core.memory.packed import Packed, current_traits, name_number
+from muxi.core.memory.row_ids import RowIds
 from muxi.core.memory.sizes import object_bytes
 from muxi.core.memory.traits import FLAGS, TraitColumns, in_columns, term_numbers
 from muxi.core.memory.types import SPEAKER, WINDOW, Memory, bare
@@ -53,8 +54,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.memories: list[Memory | None] = []  # by row, without vectors; ``None`` until somebody has to see it
-        self.ids: list[MemoryId] = []  # by row
-        self.row_of: dict[MemoryId, int] = {}
+        self.ids = RowIds()
         self.words = WordIndex()
         self.vectors: VectorColumn | None = None  # made when the first vector tells its dimension
         self.windows: VectorColumn | None = None
@@ -69,7 +69,7 @@ class Rows:
         self._object_bytes = 0
 
     def __len__(self) -> int:
-        return len(self.row_of)
+        return self.ids.count
 
     @property
     def nbytes(self) -> int:
@@ -88,7 +88,7 @@ class Rows:
     @property
     def is_stale(self) -> bool:
         """Whether more rows count for nothing than for something."""
-        return len(self.ids) > 2 * len(self.row_of) + _FEW
+        return len(self.ids) > 2 * self.ids.count + _FEW
 
     @property
     def dimension(self) -> int | None:
@@ -100,17 +100,15 @@ class Rows:
         named = set().union(*(self._speakers_by_term.get(term, ()) for term in terms))
         return named.pop() if len(named) == 1 else None
 
-    def unseen(self, rows: Iterable[int]) -> list[MemoryId]:
-        """Those of some rows whose memories nobody has read yet."""
-        return [self.ids[row] for row in rows if self.memories[row] is None]
+    def unseen(self, rows: Iterable[int]) -> dict[MemoryId, int]:
+        """Those of some rows that count whose memories nobody has read yet, with their rows."""
+        return {self.ids[row]: row for row in rows if self.memories[row] is None}
 
-    def show(self, memories: Iterable[Memory]) -> None:
+    def show(self, memories: Iterable[Memory], rows: Mapping[MemoryId, int]) -> None:
         """Memories that `unseen` named; what they say may be newer than the columns are."""
         for memory in memories:
-            row = self.row_of.get(memory.id)
-            if row is not None and self.memories[row] is None:
-                self.memories[row] = bare(memory)
-                self._object_bytes += object_bytes(memory)
+            self.memories[rows[memory.id]] = bare(memory)
+            self._object_bytes += object_bytes(memory)
 
     def written_anew(self) -> Rows:
         """The same memories in their order, without the rows that count for nothing."""
@@ -119,8 +117,7 @@ class Rows:
         place[rows] = np.arange(len(rows))
         anew = Rows()
         anew.memories = [self.memories[row] for row in rows]
-        anew.ids = [self.ids[row] for row in rows]
-        anew.row_of = {id: row for row, id in enumerate(anew.ids)}
+        anew.ids = RowIds(self.ids[row] for row in rows)
         anew.words = self.words.taken(place)
         anew.table.extend(len(rows))
         anew.table.values[:] = self.table.values[:, rows]
@@ -137,7 +134,7 @@ class Rows:
 
     def update(self, memory: Memory) -> bool:
         """Replaces in place what has the same words at the same place; False if it is not here so."""
-        row = self.row_of.get(memory.id)
+        row = self.ids.row_of.get(memory.id)
         old = None if row is None else self.memories[row]
         if row is None or old is None or self.table.values[PACKED, row]:
             return False
@@ -150,13 +147,13 @@ class Rows:
 
     def drop(self, ids: Iterable[MemoryId]) -> None:
         """Makes the rows of these memories count for nothing; ids that are not here are passed over."""
-        gone = [id for id in dict.fromkeys(ids) if id in self.row_of]
+        gone = [id for id in dict.fromkeys(ids) if id in self.ids.row_of]
         for id in gone:
-            row = self.row_of[id]
+            row = self.ids.row_of[id]
             if len(gone) <= _FEW:
                 self._order.delete(self._position(row))
                 self._is_in_order = False
-            del self.row_of[id]
+            del self.ids.row_of[id]
             memory = self.memories[row]
             self._object_bytes -= _ID_BYTES + (object_bytes(memory) if memory else 0)
             self._layout = None
@@ -167,7 +164,9 @@ class Rows:
         """Adds memories that are not here."""
         if not memories:
             return
-        first = self._extend([memory.id for memory in memories])
+        first, count = len(self.ids), self.ids.count
+        self.ids.extend([memory.id for memory in memories])
+        self._make_room(count)
         self._make_vectors(memories)
         self._object_bytes += sum(map(object_bytes, memories))
         self._write(first, memories)
@@ -180,12 +179,9 @@ class Rows:
 
     def load(self, packed: Packed) -> None:
         """Adds packed memories, none of which is here. What they say is read when somebody has to see it."""
-        first = self._extend(packed.ids_as_text())
-        for id in [self.ids[first + row] for row in np.flatnonzero(packed.gone)]:
-            row = self.row_of.get(id)
-            if row is not None and packed.gone[row - first]:
-                del self.row_of[id]
-                self._object_bytes -= _ID_BYTES
+        first, count = len(self.ids), self.ids.count
+        self.ids.load(packed.ids, packed.gone)
+        self._make_room(count)
         rows = slice(first, len(self.ids))
         if packed.dimension and self.vectors is None and not first:
             self.vectors = VectorColumn.over(packed.vectors, packed.vector_sizes)
@@ -206,7 +202,7 @@ class Rows:
             table[column, rows] = values
         for speaker, term in zip(packed.speakers.tolist(), packed.speaker_terms.tolist(), strict=True):
             self._speakers_by_term.setdefault(term, set()).add(speaker & _SPEAKER_BITS)
-        self._write_traits(first, packed, entries_after(packed.entries, first))
+        self._write_traits(first, packed, packed.entries + entries_on(first) if first else packed.entries)
         table[SESSION, rows] = self._session_numbers(packed.session)
         self._sort()
 
@@ -235,19 +231,15 @@ class Rows:
             clean &= (before < whole.texts.first) | kept[np.maximum(before, 0)]
         return whole.taken(np.flatnonzero(kept), clean[kept])
 
-    def _extend(self, ids: list[MemoryId]) -> int:
-        """Makes room for rows at the end; the first of them."""
-        first = len(self.ids)
+    def _make_room(self, counted: int) -> None:
+        """Makes room for the rows that `ids` has more than the rest; so many counted before."""
+        added = len(self.ids) - len(self.memories)
         for columns in (self.table, self.vectors, self.windows):
             if columns is not None:
-                columns.extend(len(ids))
-        self.ids += ids
-        self.memories += [None] * len(ids)
-        before = len(self.row_of)
-        self.row_of.update(zip(ids, range(first, first + len(ids)), strict=True))
-        self._object_bytes += _ID_BYTES * (len(self.row_of) - before)
+                columns.extend(added)
+        self.memories += [None] * added
+        self._object_bytes += _ID_BYTES * (self.ids.count - counted)
         self._layout = None
-        return first
 
     def _write(self, first: int, memories: list[Memory]) -> None:
         """Fills the columns of the rows from here on with what may change while words and place stay."""
@@ -292,12 +284,11 @@ class Rows:
     def _session_numbers(self, names: NDArray[np.int64]) -> Floats:
         """As `_session_number`, of many."""
         alone = names == 0
-        named, begins = np.unique(names[~alone], return_index=True)
-        numbers = np.empty(len(named))
-        for place in np.argsort(begins):
-            numbers[place] = self._session_number(int(named[place]))
-        given = np.empty(len(names))
-        given[~alone] = numbers[np.searchsorted(named, names[~alone])]
+        given, named = np.empty(len(names)), names[~alone]
+        # Those of a session mostly stand side by side.
+        edges = edges_of(named)
+        numbers = [self._session_number(name) for name in named[edges[:-1]].tolist()]
+        given[~alone] = np.array(numbers, np.float64).repeat(np.diff(edges))
         given[alone] = self._sessions_seen + 1 + np.arange(alone.sum())
         self._sessions_seen += int(alone.sum())
         return given
@@ -324,7 +315,7 @@ class Rows:
 
     def _sort(self) -> None:
         """Puts all rows that count into their order."""
-        rows = np.fromiter(self.row_of.values(), np.int64, len(self.row_of))
+        rows = self.ids.counting
         session, seq = self.table.values[SESSION, rows], self.table.values[SEQ, rows]
         order = np.lexsort((seq, session))
         session, seq = session[order], seq[order]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +27,21 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """Segments of an owner as they are at one moment, the oldest first.
+
+    Attributes:
+        upto: of each, as in `Segment`.
+        heads: the first `muxi.core.memory.packed.HEAD` bytes of each.
+        pieces: all bytes of all, one after the other; each piece is read when it is asked for.
+    """
+
+    upto: Sequence[int]
+    heads: Sequence[bytes]
+    pieces: Iterable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Unpacked:
     """An owner's memories that changed after a version, the first ones.
 
@@ -43,11 +59,12 @@ class Unpacked:
 class SegmentStore(Protocol):
     """Segments of users' memories. Whatever deletes a memory deletes its owner's segments in the same transaction."""
 
-    def segments(self, owner: UserId) -> list[Segment]:
-        """Those of exactly this owner, the oldest first."""
+    def stored(self, owner: UserId, after: int = 0) -> AbstractContextManager[Stored]:
+        """Those of exactly this owner that hold what changed after a version. The pieces are there within the context,
+        in which this thread must not use the store otherwise."""
 
     def sizes(self, owner: UserId) -> list[tuple[int, int]]:
-        """``upto`` and ``held`` of the same."""
+        """``upto`` and ``held`` of all, the oldest first."""
 
     def unpacked(self, owner: UserId, after: int, limit: int) -> Unpacked:
         """What changed after a version: at most so many memories; none if more were written at once."""

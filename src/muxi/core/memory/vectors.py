@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from muxi.core.memory.columns import Column
 
 _STEPS = 127
+# Rows whose signs are taken while they are in the processor's cache.
+_SIGNED_AT_ONCE = 512
 
 Vector = NDArray[np.float32]
 Steps = NDArray[np.int8]
@@ -108,8 +110,9 @@ class VectorColumn:
     def _sign(self, first: int, last: int) -> None:
         """Writes the signs of some rows anew, as far as there are signs."""
         signs = self._signs.values
-        if first < len(signs):
-            rows = slice(first, min(last, len(signs)))
+        last = min(last, len(signs))
+        for begin in range(first, last, _SIGNED_AT_ONCE):
+            rows = slice(begin, min(begin + _SIGNED_AT_ONCE, last))
             signs[rows] = np.packbits(self._steps.values[rows] > 0, axis=-1)
 
     def steps_of(self, rows: Rows | slice) -> Steps:

@@ -126,6 +126,10 @@ class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
             self.connection.enter(query, rows[0])
             super().executemany(query, rows, **named)
 
+    def stream(self, query: Any, params: Any = None, **named: Any) -> Iterator[tuple[Any, ...]]:
+        self.connection.enter(query, params)
+        yield from super().stream(query, params, **named)
+
 
 class _ServerCursor(psycopg.ServerCursor[tuple[Any, ...]]):
     connection: ScopedConnection

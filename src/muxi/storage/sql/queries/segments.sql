@@ -1,10 +1,5 @@
 -- Segments: a user's memories packed, and single memories for their texts. Ownership is checked in every one.
 
--- name: segments
-SELECT upto, held, data FROM memory_segments
-WHERE formation_id = :formation_id AND user_id = :user_id AND model = coalesce(:model, model)
-ORDER BY upto;
-
 -- name: segment_sizes
 SELECT upto, held FROM memory_segments
 WHERE formation_id = :formation_id AND user_id = :user_id AND model = coalesce(:model, model)
