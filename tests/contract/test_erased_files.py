@@ -54,12 +54,13 @@ async def tell(formation: Formation, who: str, words: list[str]) -> None:
     assert formation.memories.settled()
 
 
-def rewritten(formation: Formation) -> None:
+def rewritten(formation: Formation) -> bool:
     """SQLite has done it; of Postgres only this says that the bytes are gone."""
     if formation.storage.dialect == "postgres":
         # It keeps dead rows for as long as a transaction could see them: that of a background thread, too.
         assert formation.memories.settled() and formation.extraction.settled()
         assert formation.storage.for_formation(formation.id, formation.clock()).retention.scrub(rewrite=True)
+    return True
 
 
 class TestFiles:
@@ -87,8 +88,8 @@ class TestFiles:
             swept = formation.sweeper.sweep()
             assert swept and swept.clean and swept.counts == {"memories": 1}
         assert left_in_tables(formation.storage, words) == set()
-        rewritten(formation)
-        assert left_in(files_of(database_url), words) == set()
+        # Again if need be: while the server's own analysis of a table goes on, dead rows of it are kept, too.
+        assert eventually(lambda: rewritten(formation) and not left_in(files_of(database_url), words))
         assert not [word for word in [*words, *others] if word in caplog.text]
         assert left_in_tables(formation.storage, others) >= {*others[:1], *others[4:6], *others[6:]}
 
