@@ -9,6 +9,7 @@ from muxi.core.memory.segment_store import Segment, Stored, Unpacked
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
 from muxi.storage import queries
+from muxi.storage.binary import read_binary
 from muxi.storage.databases.base import Database
 from muxi.storage.memory import read_memory
 from muxi.storage.segment_pieces import stored
@@ -68,5 +69,5 @@ class SqlSegmentStore:
     def read(self, user_id: UserId, ids: Sequence[MemoryId]) -> list[Memory]:
         key = {"formation_id": self._formation_id, "user_id": user_id}
         with self._database.connection() as conn:
-            rows = self._sql.memories_by_id(conn, **key, ids=self._database.text_list(ids))
-            return [read_memory(row) for row in rows]
+            given = {**key, "ids": self._database.text_list(ids)}
+            return [read_memory(row) for row in read_binary(self._database, conn, self._sql.memories_by_id.sql, given)]
