@@ -6,7 +6,7 @@ Whole, the data of 100,000 memories would be copied five times, through memory t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from sqlite3 import Blob
 from typing import Any
@@ -23,19 +23,13 @@ FEW = 4096
 Parameters = Mapping[str, str | int | None]
 
 
-def stored(database: Database, query: str, parameters: Parameters, held: int) -> AbstractContextManager[Stored]:
-    """The segments that the query ``stored`` of a database finds, as `SegmentStore.stored`; about so many memories."""
-    if database.dialect == "postgres":
-        return _in_postgres(database, query, parameters, held <= FEW)
-    return _in_sqlite(database, query, parameters)
-
-
 @contextmanager
-def _in_postgres(database: Database, query: str, parameters: Parameters, at_once: bool) -> Iterator[Stored]:
+def in_postgres(database: Database, query: str, parameters: Parameters, held: int) -> Iterator[Stored]:
+    """The segments that the query ``stored`` finds, as `SegmentStore.stored`; about so many memories."""
     given = {**parameters, "head": HEAD, "piece": PIECE}
     with database.connection() as conn:
         # What is streamed is planned anew each time, which takes longer than to read few.
-        read = conn.cursor().execute if at_once else conn.cursor().stream
+        read = conn.cursor().execute if held <= FEW else conn.cursor().stream
         with closing(read(query, given, binary=True)) as rows:
             yield _sorted_out(rows)
 
@@ -54,7 +48,8 @@ def _sorted_out(rows: Iterable[tuple[int, bool, bytes]]) -> Stored:
 
 
 @contextmanager
-def _in_sqlite(database: Database, query: str, parameters: Parameters) -> Iterator[Stored]:
+def in_sqlite(database: Database, query: str, parameters: Parameters) -> Iterator[Stored]:
+    """The same on SQLite, however many."""
     with database.snapshot() as conn, ExitStack() as opened:
         found: list[tuple[int, int]] = list(conn.execute(query, parameters))
         blobs = [opened.enter_context(_blob(conn, row)) for row, _ in found]

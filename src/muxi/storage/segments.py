@@ -12,7 +12,7 @@ from muxi.storage import queries
 from muxi.storage.binary import read_binary
 from muxi.storage.databases.base import Database
 from muxi.storage.memory import read_memory
-from muxi.storage.segment_pieces import stored
+from muxi.storage.segment_pieces import in_postgres, in_sqlite
 from muxi.storage.vectors import read_traits, read_vector
 
 _VERSION = 19
@@ -29,8 +29,10 @@ class SqlSegmentStore:
 
     def stored(self, owner: UserId, after: int = 0) -> AbstractContextManager[Stored]:
         key = {"formation_id": self._formation_id, "user_id": owner, "model": self._model, "after": after}
+        if self._database.dialect == "sqlite":
+            return in_sqlite(self._database, self._sql.stored.sql, key)
         held = sum(held for upto, held in self.sizes(owner) if upto > after)
-        return stored(self._database, self._sql.stored.sql, key, held)
+        return in_postgres(self._database, self._sql.stored.sql, key, held)
 
     def sizes(self, owner: UserId) -> list[tuple[int, int]]:
         key = {"formation_id": self._formation_id, "user_id": owner, "model": self._model}

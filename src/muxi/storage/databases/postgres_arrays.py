@@ -12,12 +12,11 @@ _BETWEEN = "\0"
 def array_text(values: Iterable[str | int | None]) -> str:
     """An array of some values: text, whole numbers or ``None``."""
     listed = list(values)
-    if not listed or None in listed:
-        return "{" + ",".join(map(_element, listed)) + "}"
-    joined = _BETWEEN.join(map(str, listed))
-    if joined.count(_BETWEEN) != len(listed) - 1:
-        return "{" + ",".join(map(_element, listed)) + "}"
-    return '{"' + _escaped(joined).replace(_BETWEEN, '","') + '"}'
+    if listed and None not in listed:
+        joined = _BETWEEN.join(map(str, listed))
+        if joined.count(_BETWEEN) == len(listed) - 1:
+            return '{"' + _escaped(joined).replace(_BETWEEN, '","') + '"}'
+    return "{" + ",".join(map(_element, listed)) + "}"
 
 
 def insertion(
