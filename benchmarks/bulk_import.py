@@ -31,7 +31,7 @@ from databases import KINDS, database
 from report import emit, progress, ratio, say
 
 from muxi.core.clock import utc_now
-from muxi.core.identity.bulk import CHUNK, Bulk
+from muxi.core.identity.bulk import Bulk
 from muxi.core.identity.service import Identities
 from muxi.garbage import collect_seldom
 from muxi.storage.open import open_storage
@@ -147,7 +147,7 @@ def bare_seconds(kind: str, source: str, target: str) -> float:
     """What the driver alone needs for the rows of ``source`` in an empty database with the same tables."""
     storage = open_storage(target)
     storage.migrate()
-    storage.for_formation(FORMATION, utc_now())
+    at_once = storage.for_formation(FORMATION, utc_now()).bulk.most_values
     storage.close()
     say(f"{kind}: bare inserts ...")
     if kind == "sqlite":
@@ -157,13 +157,13 @@ def bare_seconds(kind: str, source: str, target: str) -> float:
             return sum(
                 _sqlite_insert(conn, table, chunk)
                 for table in TABLES
-                for chunk in _chunks(rows.execute(_select(table)))
+                for chunk in _chunks(rows.execute(_select(table)), at_once)
             )
     with psycopg.connect(source) as rows, psycopg.connect(target, autocommit=True) as conn:
         return sum(
             _postgres_insert(conn, table, chunk)
             for table in TABLES
-            for chunk in _chunks(rows.cursor(table).execute(_select(table)))
+            for chunk in _chunks(rows.cursor(table).execute(_select(table)), at_once)
         )
 
 
@@ -171,9 +171,9 @@ def _select(table: str) -> str:
     return f"SELECT {', '.join(TABLES[table])} FROM {table} ORDER BY {ORDER[table]}"
 
 
-def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+def _chunks(rows: Iterable[tuple[Any, ...]], at_once: int) -> Iterator[list[tuple[Any, ...]]]:
     following = iter(rows)
-    while chunk := list(islice(following, CHUNK)):
+    while chunk := list(islice(following, at_once)):
         yield [tuple(json.dumps(cell) if isinstance(cell, dict) else cell for cell in row) for row in chunk]
 
 

@@ -178,6 +178,14 @@ class TestAssociateMany:
         assert world.users(["first@x.org"]) == set() and world.audit.verify().rows == before
         assert counted(world.bulk.associate_many([Group(["first@x.org"])], on_conflict="raise")) == (1, 1, 1, 0, 0)
 
+    def test_how_much_is_all_or_nothing(self, world: World) -> None:
+        """Two thousand identifier values fit into one transaction, on each database; one more is refused whole."""
+        groups = [Group([(f"U{n}", "slack")]) for n in range(2001)]
+        with pytest.raises(InvalidImportError, match="2000 identifier values at most"):
+            world.bulk.associate_many(groups, on_conflict="raise")
+        assert world.users([("U0", "slack")]) == set()
+        assert counted(world.bulk.associate_many(groups[:2000], on_conflict="raise")) == (2000, 2000, 2000, 0, 0)
+
     @pytest.mark.usefixtures("small_chunks")
     def test_a_dry_run_says_the_same_and_changes_nothing(self, world: World) -> None:
         """Its counts and conflicts are those of the run that follows, also where a group meets one before it."""

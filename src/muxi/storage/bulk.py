@@ -21,8 +21,10 @@ from muxi.storage.watch import links_changed
 _USERS = ("formation_id", "id", "canonical_id", "created_at")
 _IDENTIFIERS = ("formation_id", "value", "type", "user_id", "shown", "linked_at", "linked_by")
 _AUDIT = ("formation_id", "seq", "at", "actor", "action", "user_id", "details", "hash")
-# The server adds rows of one or two while this process decides about another. More would take more of its locks.
+# The server adds rows of one or two while this process decides about another. It holds a lock for each value, of some
+# 8,000 in all: more at once, or about more values, would leave few for others.
 _AT_ONCE = {"sqlite": 1, "postgres": 3}
+_MOST_VALUES = {"sqlite": 2000, "postgres": 1000}
 
 
 class SqlBulkStore:
@@ -40,6 +42,10 @@ class SqlBulkStore:
     @property
     def at_once(self) -> int:
         return _AT_ONCE[self._database.dialect]
+
+    @property
+    def most_values(self) -> int:
+        return _MOST_VALUES[self._database.dialect]
 
     @contextmanager
     def writing(self, values: Collection[str], actor: str, now: datetime) -> Iterator[BulkWriter]:

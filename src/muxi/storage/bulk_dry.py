@@ -42,6 +42,10 @@ class _DryStore:
         self._store = store
         self._kept = kept
 
+    @property
+    def most_values(self) -> int:
+        return self._store.most_values
+
     @contextmanager
     def writing(self, values: Collection[str], actor: str, now: datetime) -> Iterator[BulkWriter]:
         with self._store.reading() as reader:

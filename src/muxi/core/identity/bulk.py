@@ -21,9 +21,9 @@ from muxi.core.identity.types import Identifier, IdentifierInput
 from muxi.errors import InvalidIdentifierError, InvalidImportError, MuxiError
 from muxi.ids import UserId, is_id
 
-#: How many identifier values one transaction decides about. Postgres holds a lock for each, of some 8,000 in all, and
-#: three transactions go on at once; fewer would cost more time each, more would keep others waiting for longer.
-CHUNK = 1000
+#: How many identifier values one transaction decides about at most, where the store is not quicker with fewer. More
+#: would keep others waiting for longer.
+CHUNK = 2000
 #: How many identifiers one group may have.
 MOST_IN_GROUP = 1000
 #: How many wrong lines an error names.
@@ -73,9 +73,8 @@ class Bulk:
         """
         strict = on_conflict == "raise"
         tally = _Tally(dry_run, strict=strict)
-        batches: Iterable[Sequence[Prepared]] = _batches(self._prepared(groups, tally))
-        if strict:
-            batches = _at_most_one(batches)
+        prepared = self._prepared(groups, tally)
+        batches = _at_most_one(_batches(prepared, CHUNK)) if strict else _batches(prepared, self._chunk)
         with self._linking(actor, strict=strict, dry_run=dry_run) as linking:
             for linked in linking.linked(map(Chunk, batches)):
                 tally.add(linked)
@@ -138,6 +137,10 @@ class Bulk:
                     tell("linking", linked.chunk.groups[-1].place, last)
         return replace(tally.result(), resumed_after=resumed)
 
+    @property
+    def _chunk(self) -> int:
+        return min(CHUNK, self._store.most_values)
+
     @contextmanager
     def _linking(self, actor: str, *, strict: bool, dry_run: bool) -> Iterator[Linking]:
         with self._store.dry() if dry_run else self._store.for_many() as store:
@@ -147,7 +150,7 @@ class Bulk:
         """Reads every line, and keeps what it says; the file's digest, and its last line that says something."""
         faults = _Faults()
         last = 0
-        for batch in _batches(self._prepared_lines(file, faults, tell)):
+        for batch in _batches(self._prepared_lines(file, faults, tell), self._chunk):
             spool.add(batch)
             last = batch[-1].place
         faults.check()
@@ -265,13 +268,13 @@ def _linkable(identifier: Identifier) -> Linkable:
     return Linkable(identifier.value, identifier.type, identifier.shown, identifier.hashed)
 
 
-def _batches(groups: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+def _batches(groups: Iterable[Prepared], most: int) -> Iterator[list[Prepared]]:
     batch: list[Prepared] = []
     size = 0
     for group in groups:
         # An identifier without a type is looked for under its hash, too.
         of_group = sum([1 if one.value == one.hashed else 2 for one in group.all()])
-        if batch and size + of_group > CHUNK:
+        if batch and size + of_group > most:
             yield batch
             batch, size = [], 0
         batch.append(group)

@@ -51,10 +51,14 @@ class BulkStore(Protocol):
 
     Attributes:
         at_once: how many transactions of its go on at once and are quicker for it; 1: as one thread has for itself.
+        most_values: how many identifier values one of them is best about.
     """
 
     @property
     def at_once(self) -> int: ...
+
+    @property
+    def most_values(self) -> int: ...
 
     def writing(self, values: Collection[str], actor: str, now: datetime) -> AbstractContextManager[BulkWriter]:
         """One transaction, in which nobody else decides about identifiers of these values; all is kept or nothing.
