@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -14,11 +15,11 @@ from muxi.core.memory.edit_store import Edit
 from muxi.core.memory.packed import HEAD, Packed
 from muxi.core.memory.packing import AT_ONCE, WORTH, Packer
 from muxi.core.memory.recall import MemoryIndex
-from muxi.core.memory.segment_store import Segment
+from muxi.core.memory.segment_store import Seen, Segment
 from muxi.core.memory.service import Draft
 from muxi.core.memory.types import Hit, Memory
 from muxi.errors import EmbeddingMismatchError
-from muxi.ids import UserId
+from muxi.ids import MemoryId, UserId
 from muxi.storage import segment_pieces
 from tests.conftest import TestClock
 from tests.support.formations import open_formation
@@ -299,7 +300,14 @@ class TestErasure:
         index = formation.memories.cache.index(user)
         gone = formation.memories.newest(user).items[0]
         formation.memories.delete(user, gone.id)
-        hits = index.search("tea", None, limit=20, now=formation.clock())
+        read, store = list[Memory](), store_of(formation)
+
+        def reading(ids: Sequence[MemoryId]) -> list[Memory]:
+            read.extend(store.read(user, ids).memories)
+            return read
+
+        hits = index.search("tea", None, limit=20, now=formation.clock(), read=reading)
+        assert len(read) == 9
         assert len(hits) == 9 and gone.id not in {hit.memory.id for hit in hits}
 
     def test_no_text(self, formation: Formation) -> None:
@@ -321,11 +329,11 @@ class TestIsolation:
         pack(formation, user)
         ids = [memory.id for memory in formation.memories.newest(user).items]
         store = store_of(formation)
-        assert len(store.read(user, ids)) == 5
-        assert store.read(other, ids) == [] and stored(formation, other) == ([], b"")
+        assert len(store.read(user, ids).memories) == 5
+        assert store.read(other, ids).memories == [] and stored(formation, other) == ([], b"")
         abroad = open_formation(database_url, clock, "g")
         elsewhere = store_of(abroad)
-        assert elsewhere.read(user, ids) == [] and elsewhere.sizes(user) == []
+        assert elsewhere.read(user, ids) == Seen([], {}) and elsewhere.sizes(user) == []
         assert stored(abroad, user) == ([], b"")
         elsewhere.drop(user)
         assert not elsewhere.unpacked(user, 0, 10).memories

@@ -379,10 +379,10 @@ def test_what_is_shown_of_packed_memories() -> None:
         read.extend(ids)
         return [said[id] for id in ids]
 
-    index, packed = MemoryIndex(stored), Packed.of(list(said.values()))
+    index, packed = MemoryIndex(), Packed.of(list(said.values()))
     assert packed is not None
     index.load(packed)
-    hits = index.search("tea 7", None, limit=3, now=NOW, shown=Shown("b", after=7))
+    hits = index.search("tea 7", None, limit=3, now=NOW, shown=Shown("b", after=7), read=stored)
     assert texts(hits)[0] == "tea 7"
     assert all(hit.memory.session_id == "a" or hit.memory.seq <= 7 for hit in hits)
     assert sorted(read) == sorted(hit.memory.id for hit in hits)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-from muxi.core.memory.segment_store import Segment, Stored, Unpacked
-from muxi.core.memory.types import Memory
+from muxi.core.memory.segment_store import Seen, Segment, Stored, Unpacked
+from muxi.core.memory.store import Version
 from muxi.ids import MemoryId, UserId
 from muxi.storage import queries
 from muxi.storage.binary import read_binary
@@ -16,6 +16,8 @@ from muxi.storage.segment_pieces import in_postgres, in_sqlite
 from muxi.storage.vectors import read_traits, read_vector
 
 _VERSION = 19
+# In a row of memories_by_id.
+_USER_VERSION, _USER_FLOOR = 17, 18
 
 
 class SqlSegmentStore:
@@ -68,8 +70,10 @@ class SqlSegmentStore:
         with self._database.transaction() as conn:
             queries.load(self._database, "memory").forget_segments(conn, formation_id=self._formation_id, user_id=owner)
 
-    def read(self, user_id: UserId, ids: Sequence[MemoryId]) -> list[Memory]:
+    def read(self, user_id: UserId, ids: Sequence[MemoryId]) -> Seen:
         key = {"formation_id": self._formation_id, "user_id": user_id}
         with self._database.connection() as conn:
             given = {**key, "ids": self._database.text_list(ids)}
-            return [read_memory(row) for row in read_binary(self._database, conn, self._sql.memories_by_id.sql, given)]
+            rows = read_binary(self._database, conn, self._sql.memories_by_id.sql, given)
+        found = [read_memory(row) for row in rows if row[0] is not None]
+        return Seen(found, {row[1]: Version(row[_USER_VERSION], row[_USER_FLOOR]) for row in rows})

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 
 import numpy as np
 
 from muxi.core.memory.endings import Endings
 from muxi.core.memory.packed import Packed
 from muxi.core.memory.packing import Packer
-from muxi.core.memory.recall import MemoryIndex
+from muxi.core.memory.recall import MemoryIndex, Read
 from muxi.core.memory.segment_store import SegmentStore
 from muxi.core.memory.sizes import object_bytes
 from muxi.core.memory.store import SHARED, MemoryStore, Version
-from muxi.core.memory.types import Memory
+from muxi.core.memory.types import Hit, Memory
 from muxi.ids import MemoryId, UserId
 
 #: How far each user's memories are, of whom an owner is made.
 Versions = Mapping[UserId | None, Version]
+#: A search in an index, given what reads those of its memories that nobody has seen yet.
+Find = Callable[[MemoryIndex, Read], list[Hit]]
 
 DEFAULT_BYTES = 128 * 1024 * 1024
 AT_HAND = 5000
@@ -48,14 +49,42 @@ class Packing:
 
 @dataclass(slots=True)
 class _Entry:
-    index: MemoryIndex
+    index: MemoryIndex = field(default_factory=MemoryIndex)
     endings: Endings = field(default_factory=Endings)
     #: For each user that the owner is made of, the version up to which the index holds it, with what waits.
     read: dict[UserId | None, int] = field(default_factory=dict)
     #: Stored here, and put into the index when it is next wanted: together with what else is new by then.
     waiting: list[Memory] = field(default_factory=list)
+    #: Whether nothing was new when the store was last asked.
+    calm: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     nbytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An owner's index, and of each user the version up to which it is theirs."""
+
+    index: MemoryIndex
+    read: Mapping[UserId | None, int]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Reads what memories say that an index holds packed.
+
+    Attributes:
+        versions: how far the store was when it last read; ``None``: it did not.
+    """
+
+    store: SegmentStore
+    user_id: UserId
+    versions: Versions | None = None
+
+    def __call__(self, ids: Sequence[MemoryId]) -> Iterable[Memory]:
+        seen = self.store.read(self.user_id, ids)
+        self.versions = seen.versions
+        return seen.memories
 
 
 class IndexCache:
@@ -77,6 +106,28 @@ class IndexCache:
         self._lock = threading.Lock()
         self._nbytes = 0
 
+    def search(self, user_id: UserId | None, find: Find, now: datetime, versions: Versions | None = None) -> list[Hit]:
+        """What is found in an owner's index, which is as the store is at a moment of this call.
+
+        Where nothing was new last time, what is held is searched before the store is asked how far it is: it tells
+        together with what the hits say, which is one round trip instead of two. If something is new, the search is
+        made again.
+
+        Args:
+            user_id: the owner.
+            find: makes the search.
+            now, versions: as of `index`.
+        """
+        packs = self._packs(user_id)
+        if packs is None:
+            return find(self.index(user_id, now, versions), lambda _: ())
+        if versions is None and (held := self._held(packs.user_id, now)):
+            hits = find(held.index, packs)
+            versions = packs.versions or self._store.versions(user_id)
+            if held.read == {owner: version.version for owner, version in versions.items()}:
+                return hits
+        return find(self.index(user_id, now, versions), packs)
+
     def index(
         self, user_id: UserId | None, now: datetime | None = None, versions: Versions | None = None
     ) -> MemoryIndex:
@@ -84,13 +135,10 @@ class IndexCache:
 
         ``versions`` are the store's of this moment, where they are known; else they are looked up.
         """
-        with self._lock:
-            entry = self._entries.get(user_id) or self._entries.setdefault(user_id, _Entry(self._new_index(user_id)))
-            self._entries.move_to_end(user_id)
+        entry = self._entry(user_id)
         with entry.lock:
-            self._refresh(user_id, entry, self._store.versions(user_id) if versions is None else versions)
-            if now is not None and (expired := entry.endings.take(now)):
-                entry.index.remove(expired)
+            self._refresh(entry, self._store.versions(user_id) if versions is None else versions)
+            _put_in(entry, now)
             index = entry.index
         self._account(user_id, entry)
         return index
@@ -133,26 +181,44 @@ class IndexCache:
             self._entries.clear()
             self._nbytes = 0
 
-    def _refresh(self, user_id: UserId | None, entry: _Entry, versions: Versions) -> None:
+    def _entry(self, user_id: UserId | None) -> _Entry:
+        with self._lock:
+            entry = self._entries.get(user_id) or self._entries.setdefault(user_id, _Entry())
+            self._entries.move_to_end(user_id)
+        return entry
+
+    def _held(self, user_id: UserId, now: datetime) -> _Held | None:
+        """An owner's index as it is here, if it is likely to be right."""
+        entry = self._entry(user_id)
+        with entry.lock:
+            if not entry.calm:
+                return None
+            _put_in(entry, now)
+            held = _Held(entry.index, dict(entry.read))
+        self._account(user_id, entry)
+        return held
+
+    def _refresh(self, entry: _Entry, versions: Versions) -> None:
         lost = entry.read.keys() - versions.keys()
         purged = any(entry.read.get(owner, now.floor) < now.floor for owner, now in versions.items())
         if lost or purged:
-            entry.index, entry.endings, entry.read, entry.waiting = self._new_index(user_id), Endings(), {}, []
+            entry.index, entry.endings, entry.read, entry.waiting = MemoryIndex(), Endings(), {}, []
+        entry.calm = True
         for owner, now in versions.items():
             if entry.read.get(owner, 0) < now.version:
+                entry.calm = False
                 after = entry.read.get(owner) or self._load(owner, entry)
                 written = self._store.since(owner, after)
                 if owner not in entry.read:
                     self._pack_later(owner, len(written))
                 entry.waiting += written
             entry.read[owner] = now.version
-        if entry.waiting:
-            _put_in(entry)
 
-    def _new_index(self, user_id: UserId | None) -> MemoryIndex:
+    def _packs(self, user_id: UserId | None) -> _Reading | None:
+        """Reads an owner's packed memories; ``None``: they are never packed."""
         if self._packing is None or user_id is None or user_id == SHARED:
-            return MemoryIndex()
-        return MemoryIndex(partial(self._packing.store.read, user_id))
+            return None
+        return _Reading(self._packing.store, user_id)
 
     def _load(self, owner: UserId | None, entry: _Entry) -> int:
         """Puts what is packed of an owner into an index, and returns up to which version that is; 0: nothing."""
@@ -191,13 +257,16 @@ class IndexCache:
                 self._nbytes -= oldest.nbytes
 
 
-def _put_in(entry: _Entry) -> None:
-    """Puts what waits into the index: of each memory as it was written last."""
-    new = {memory.id: memory for memory in entry.waiting}.values()
-    entry.index.remove(memory.id for memory in new if memory.superseded)
-    entry.index.put(memory for memory in new if not memory.superseded)
-    entry.endings.put(new)
-    entry.waiting.clear()
+def _put_in(entry: _Entry, now: datetime | None) -> None:
+    """Puts what waits into the index, of each memory as it was written last, and takes out what has expired."""
+    if entry.waiting:
+        new = {memory.id: memory for memory in entry.waiting}.values()
+        entry.index.remove(memory.id for memory in new if memory.superseded)
+        entry.index.put(memory for memory in new if not memory.superseded)
+        entry.endings.put(new)
+        entry.waiting.clear()
+    if now is not None and (expired := entry.endings.take(now)):
+        entry.index.remove(expired)
 
 
 def _bytes(memory: Memory) -> int:

@@ -76,16 +76,11 @@ class _Asked:
 
 
 class MemoryIndex:
-    """One owner's memories in arrays, ready to be ranked. Thread-safe (one lock).
+    """One owner's memories in arrays, ready to be ranked. Thread-safe (one lock)."""
 
-    Args:
-        read: reads memories that were loaded packed, when somebody has to see them; of those that are no more, none.
-    """
-
-    def __init__(self, read: Read = lambda _: ()) -> None:
+    def __init__(self) -> None:
         self._lock = Lock()
         self._rows = Rows()
-        self._read = read
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -145,6 +140,7 @@ class MemoryIndex:
         keep: Keep | None = None,
         shown: Shown | None = None,
         explain: bool = False,
+        read: Read = lambda _: (),
     ) -> list[Hit]:
         """The memories that answer a question best: by the weighted sum of their features.
 
@@ -161,6 +157,8 @@ class MemoryIndex:
                 What it refuses has no influence on the others, as if it were not stored.
             shown: what need not be returned, with the same effect.
             explain: give the hits their features.
+            read: reads memories that were loaded packed, when somebody has to see them; of those that are no more,
+                none.
 
         Returns:
             Best first; of equal scores the one said later first. Empty if there is nothing to return.
@@ -175,14 +173,14 @@ class MemoryIndex:
             if vector is not None and self._rows.vectors is not None:
                 self._check_dimensions([vector])
             if keep is not None:
-                self._see(self._rows.ids.counting.tolist())
+                self._see(self._rows.ids.counting.tolist(), read)
             layout = self._rows.layout(keep, shown)
             if not len(layout):
                 return []
             asked = self._asked(question, vector, layout, now)
             rows, features = self._scored(asked, layout, limit)
             hits = self._best(rows, total(features).round(_DECIMALS), limit)
-            self._see(row for _, row, _ in hits)
+            self._see((row for _, row, _ in hits), read)
             found = [(which, self._rows.memories[row], score) for which, row, score in hits]
             # What is not there any more was deleted at this moment.
             return [
@@ -191,11 +189,11 @@ class MemoryIndex:
                 if memory is not None
             ]
 
-    def _see(self, rows: Iterable[int]) -> None:
+    def _see(self, rows: Iterable[int], read: Read) -> None:
         unseen = self._rows.unseen(rows)
         ids = list(unseen)
         for first in range(0, len(ids), _READ_AT_ONCE):
-            self._rows.show(self._read(ids[first : first + _READ_AT_ONCE]), unseen)
+            self._rows.show(read(ids[first : first + _READ_AT_ONCE]), unseen)
 
     def _write_anew_if_stale(self) -> None:
         if self._rows.is_stale:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from muxi.core.memory.store import Version
 from muxi.core.memory.types import Memory
 from muxi.ids import MemoryId, UserId
 
@@ -56,6 +57,19 @@ class Unpacked:
     memories: Sequence[Memory]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What some memories say, and how far those of their user are, both as of one moment.
+
+    Attributes:
+        memories: those that are there, in any order and without vectors.
+        versions: of each user that the user is made of.
+    """
+
+    memories: Sequence[Memory]
+    versions: Mapping[UserId | None, Version]
+
+
 class SegmentStore(Protocol):
     """Segments of users' memories. Whatever deletes a memory deletes its owner's segments in the same transaction."""
 
@@ -76,5 +90,5 @@ class SegmentStore(Protocol):
     def drop(self, owner: UserId) -> None:
         """Deletes all of an owner's segments."""
 
-    def read(self, user_id: UserId, ids: Sequence[MemoryId]) -> list[Memory]:
-        """Memories of a canonical user by their ids, in any order and without vectors; those that are there."""
+    def read(self, user_id: UserId, ids: Sequence[MemoryId]) -> Seen:
+        """Memories of a canonical user by their ids."""

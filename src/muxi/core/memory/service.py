@@ -18,6 +18,7 @@ from muxi.core.memory.keeping import Keep as KeepText
 from muxi.core.memory.keeping import without_private_values
 from muxi.core.memory.layout import Shown
 from muxi.core.memory.packing import Packer
+from muxi.core.memory.recall import MemoryIndex, Read
 from muxi.core.memory.segment_store import SegmentStore
 from muxi.core.memory.store import MemoryStore, ToEmbed
 from muxi.core.memory.types import NOTE, Hit, Memory
@@ -135,8 +136,11 @@ class Memories:
             EmbeddingMismatchError: the vector has another dimension than the stored ones.
         """
         now = self._clock()
-        index = self.cache.index(user_id, now, versions)
-        return index.search(query, vector, limit=limit, now=now, keep=keep, shown=shown, explain=explain)
+
+        def find(index: MemoryIndex, read: Read) -> list[Hit]:
+            return index.search(query, vector, limit=limit, now=now, keep=keep, shown=shown, explain=explain, read=read)
+
+        return self.cache.search(user_id, find, now, versions)
 
     def add(
         self,

@@ -13,8 +13,10 @@ FROM (
 ) AS ordered;
 
 -- name: memories_by_id
-SELECT id, user_id, text, kind, importance, channel, agent_id, session_id, seq, said_at, created_at, metadata, NULL,
-    times, superseded_at, expires_at, author_id
-FROM memories
-WHERE formation_id = :formation_id AND id = ANY (CAST(:ids AS text[]))
-  AND user_id IN (SELECT id FROM users WHERE formation_id = :formation_id AND canonical_id = :user_id);
+-- Of each user that this user is made of, how far their memories are; those that are there of these, a row each.
+SELECT m.id, u.id, m.text, m.kind, m.importance, m.channel, m.agent_id, m.session_id, m.seq, m.said_at, m.created_at,
+    m.metadata, NULL, m.times, m.superseded_at, m.expires_at, m.author_id, u.memory_version, u.memory_floor
+FROM users u
+LEFT JOIN memories m ON m.formation_id = :formation_id AND m.user_id = u.id
+  AND m.id = ANY (CAST(:ids AS text[]))
+WHERE u.formation_id = :formation_id AND u.canonical_id = :user_id;
