@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from muxi.core.audit.types import IDENTIFIERS_IMPORTED, row_hash
-from muxi.core.identity.bulk_store import Additions, BulkReader, BulkStore, BulkWriter, Known
+from muxi.core.identity.bulk_store import Additions, BulkReader, BulkStore, BulkWriter, Known, Mark
 from muxi.core.identity.normal_form import fingerprint
 from muxi.ids import UserId
 from muxi.storage import queries
@@ -49,7 +49,7 @@ class SqlBulkStore:
 
     @contextmanager
     def writing(self, values: Collection[str], actor: str, now: datetime) -> Iterator[BulkWriter]:
-        with self._database.transaction() as conn:
+        with self._database.transaction(together=True) as conn:
             self._database.lock_values(conn, self._formation_id, list(values))
             lookups = self._lookups or WaitingLookups(at_once=0)
             yield _Writer(self._database, conn, self._formation_id, self._hash_key, lookups, actor, now)
@@ -132,28 +132,33 @@ class _Writer(_Reader):
 
     def add(self, additions: Additions) -> None:
         formation_id, at = self._formation_id, _stamp(self._now)
-        self._insert("users", _USERS, ((formation_id, user_id, user_id, at) for user_id in additions.users))
-        if self._database.dialect == "sqlite":
-            self._insert_with_keys(additions)
-        else:
-            self._insert("identifiers", _IDENTIFIERS, self._identifiers(additions))
-        self._said = self._details(additions)
+        with self._database.together(self._conn):
+            self._insert("users", _USERS, ((formation_id, user_id, user_id, at) for user_id in additions.users))
+            if self._database.dialect == "sqlite":
+                self._insert_with_keys(additions)
+            else:
+                self._insert("identifiers", _IDENTIFIERS, self._identifiers(additions))
+            self._said = self._details(additions)
 
-    def record(self, additions: Additions) -> None:
-        if not additions.links:
-            return
-        self._end_requests(additions)
-        if additions.moved:
-            links_changed(self._database, self._conn, self._formation_id)
-        self._record(self._said)
+    def record(self, additions: Additions, mark: Mark | None = None) -> bool:
+        noted = self._note(mark) if mark else None
+        if additions.links:
+            self._end_requests(additions)
+            if additions.moved:
+                links_changed(self._database, self._conn, self._formation_id)
+            self._record(self._said)
+        return noted is None or noted.fetchone() is not None
 
-    def mark(self, source: str, before: int, after: int) -> bool:
-        move = self._imports.move_import if before else self._imports.begin_import
-        named = {"formation_id": self._formation_id, "source": source, "after": after, "now": self._now}
-        return move(self._conn, **named, **({"before": before} if before else {})) is not None
-
-    def finish(self, source: str) -> None:
-        self._imports.end_import(self._conn, formation_id=self._formation_id, source=source)
+    def _note(self, mark: Mark) -> Any:
+        """Of what is noted, a cursor that has a row if nobody else imports the file. Nobody waits for it here."""
+        named = {"formation_id": self._formation_id, "source": mark.source}
+        if mark.after == mark.last:
+            self._imports.end_import(self._conn, **named)
+            return None
+        move = self._imports.move_import if mark.before else self._imports.begin_import
+        return self._conn.execute(
+            move.sql, {**named, "before": mark.before, "after": mark.after, "now": _stamp(self._now)}
+        )
 
     def _identifiers(self, additions: Additions) -> Iterator[tuple[Any, ...]]:
         linked: dict[UserId, int] = {}

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from muxi.core.identity.bulk_store import Additions, BulkReader, BulkStore, BulkWriter, Known
+from muxi.core.identity.bulk_store import Additions, BulkReader, BulkStore, BulkWriter, Known, Mark
 from muxi.ids import UserId
 from muxi.storage.databases.sqlite import translated
 
@@ -99,11 +99,6 @@ class _DryWriter:
         self._kept.executemany("INSERT INTO linked VALUES (?, ?, ?)", rows)
         self._kept.execute("COMMIT")
 
-    def record(self, additions: Additions) -> None:
-        """There is no audit of what was not done."""
-
-    def mark(self, source: str, before: int, after: int) -> bool:
+    def record(self, additions: Additions, mark: Mark | None = None) -> bool:
+        """There is no audit of what was not done, and it comes no further."""
         return True
-
-    def finish(self, source: str) -> None:
-        """There is nothing to forget."""

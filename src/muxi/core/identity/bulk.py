@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import IO, Literal
 
 from muxi.core.clock import Clock
-from muxi.core.identity.bulk_linking import Chunk, Linked, Linking, Mark, conflict
+from muxi.core.identity.bulk_linking import Chunk, Linked, Linking, conflict
 from muxi.core.identity.bulk_plan import INTERNAL
 from muxi.core.identity.bulk_spool import Spool, spooled
-from muxi.core.identity.bulk_store import BulkStore, Linkable, Prepared
+from muxi.core.identity.bulk_store import BulkStore, Linkable, Mark, Prepared
 from muxi.core.identity.bulk_types import MOST_CONFLICTS, BulkResult, Conflict, Group
 from muxi.core.identity.import_file import BadLineError, Format, ImportFile, format_of, opened
 from muxi.core.identity.service import LIBRARY, Identities

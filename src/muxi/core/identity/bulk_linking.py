@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from muxi.core.clock import Clock
 from muxi.core.identity.bulk_plan import Plan
-from muxi.core.identity.bulk_store import BulkReader, BulkStore, BulkWriter, Prepared
+from muxi.core.identity.bulk_store import BulkReader, BulkStore, Mark, Prepared
 from muxi.core.identity.bulk_types import Conflict
 from muxi.core.identity.service import Identities
 from muxi.errors import ConflictError, MuxiError, StorageBusyError, StorageConflictError
@@ -19,16 +19,6 @@ from muxi.errors import ConflictError, MuxiError, StorageBusyError, StorageConfl
 TRIES = 3
 #: How long a chunk waits for the one before it, whatever holds that up.
 WAIT_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far an import has come before a chunk, and after it, and its last line."""
-
-    source: str
-    before: int
-    after: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +114,8 @@ class Linking:
             turn.decided()
             writer.add(plan.additions)
             turn.wait_to_end()
-            if chunk.mark:
-                _noted(writer, chunk.mark)
-            writer.record(plan.additions)
+            if not writer.record(plan.additions, chunk.mark):
+                raise ConflictError("Somebody else imports this file at this moment. Let one of you finish.")
         if plan.additions.moved:
             self._identities.forget_cached()
         return Linked(chunk, plan, conflicts)
@@ -208,10 +197,3 @@ def _without_made_up(conflicts: Iterable[Conflict], reader: BulkReader) -> list[
     """Without the ids of users who would be made in earnest: those would have others."""
     real = reader.canonical({owner for one in conflicts for owner in one.owners})
     return [replace(one, owners=tuple(owner for owner in one.owners if owner in real)) for one in conflicts]
-
-
-def _noted(writer: BulkWriter, mark: Mark) -> None:
-    if mark.after == mark.last:
-        writer.finish(mark.source)
-    elif not writer.mark(mark.source, mark.before, mark.after):
-        raise ConflictError("Somebody else imports this file at this moment. Let one of you finish.")

@@ -46,6 +46,20 @@ class Additions:
     moved: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far an import has come before a chunk, and after it, and its last line. After that one nothing is noted.
+
+    Attributes:
+        source: the file's digest.
+    """
+
+    source: str
+    before: int
+    after: int
+    last: int
+
+
 class BulkStore(Protocol):
     """Many users and identifiers at once.
 
@@ -99,8 +113,8 @@ class BulkWriter(BulkReader, Protocol):
     """What can be read and added inside one transaction.
 
     Whoever holds the locks that `BulkStore.writing` and `lock` take waits for nobody in `add`: another transaction
-    that goes on meanwhile and has come as far holds nothing that it needs. From `mark`, `finish` or `record` on, all
-    others of the formation wait for the end.
+    that goes on meanwhile and has come as far holds nothing that it needs. From `record` on, all others of the
+    formation wait for the end.
     """
 
     def lock(self, user_ids: Collection[UserId]) -> bool:
@@ -109,14 +123,11 @@ class BulkWriter(BulkReader, Protocol):
     def add(self, additions: Additions) -> None:
         """Adds its users and identifiers; the touched users are locked."""
 
-    def record(self, additions: Additions) -> None:
-        """Says in the audit what was added, and does what follows from it."""
+    def record(self, additions: Additions, mark: Mark | None = None) -> bool:
+        """Says in the audit what was added, does what follows from it, and notes how far an import has come.
 
-    def mark(self, source: str, before: int, after: int) -> bool:
-        """Moves how far an import has come. False: it is not at ``before``: somebody else imports this file."""
-
-    def finish(self, source: str) -> None:
-        """Forgets how far an import has come: it has come to its end."""
+        False: the import is not at ``mark.before``: somebody else imports this file.
+        """
 
 
 class Prepared(NamedTuple):
