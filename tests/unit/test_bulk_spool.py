@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from muxi.core.identity.bulk_spool import Spool, spooled
-from muxi.core.identity.bulk_store import Linkable, Prepared
+from muxi.core.identity.bulk_store import Prepared
 from muxi.core.identity.normal_form import fingerprint
+from muxi.core.identity.types import Identifier
 from muxi.core.imports.spool import Checked
 from muxi.core.imports.spool import Spool as RecordSpool
 from muxi.core.imports.spool import spooled as import_spooled
@@ -19,7 +20,7 @@ from muxi.ids import UserId, new_user_id
 
 
 def batch(*places: int, user: UserId | None = None) -> list[Prepared]:
-    return [Prepared(n, [Linkable(f"ü{n}", "slack", f"Ü{n}", f"ü{n}")], user, n % 2 == 0) for n in places]
+    return [Prepared(n, [Identifier(f"ü{n}", "slack", f"Ü{n}", f"ü{n}")], user, n % 2 == 0) for n in places]
 
 
 def test_what_is_read_is_what_was_kept() -> None:

@@ -13,7 +13,7 @@ from muxi.core.clock import Clock
 from muxi.core.identity.bulk_linking import Chunk, Linked, Linking, conflict
 from muxi.core.identity.bulk_plan import INTERNAL
 from muxi.core.identity.bulk_spool import Spool, spooled
-from muxi.core.identity.bulk_store import BulkStore, Linkable, Mark, Prepared
+from muxi.core.identity.bulk_store import BulkStore, Mark, Prepared
 from muxi.core.identity.bulk_types import MOST_CONFLICTS, BulkResult, Conflict, Group
 from muxi.core.identity.import_file import BadLineError, Format, ImportFile, format_of, opened
 from muxi.core.identity.service import LIBRARY, Identities
@@ -178,15 +178,15 @@ class Bulk:
         if isinstance(group.identifiers, str) or not 0 < len(group.identifiers) <= MOST_IN_GROUP:
             raise InvalidIdentifierError(f"A group is a list of 1 to {MOST_IN_GROUP} identifiers of one user.")
         raws = group.identifiers if group.name is None else [(group.name, INTERNAL), *group.identifiers]
-        identifiers = [_linkable(self._identities.linkable(raw)) for raw in raws]
+        identifiers = [self._identities.linkable(raw) for raw in raws]
         return Prepared(place, identifiers, self._user(group.user), group.name is not None)
 
-    def _user(self, raw: IdentifierInput | None) -> UserId | Linkable | None:
+    def _user(self, raw: IdentifierInput | None) -> UserId | Identifier | None:
         if raw is None:
             return None
         if isinstance(raw, str) and is_id(raw, "usr"):
             return UserId(raw)
-        return _linkable(self._identities.normal_form(raw))
+        return self._identities.normal_form(raw)
 
 
 class _Faults:
@@ -264,16 +264,14 @@ def _said(group: Group | BadLineError, error: Exception) -> str:
     return error.message if isinstance(error, MuxiError) else str(error)
 
 
-def _linkable(identifier: Identifier) -> Linkable:
-    return Linkable(identifier.value, identifier.type, identifier.shown, identifier.hashed)
-
-
 def _batches(groups: Iterable[Prepared], most: int) -> Iterator[list[Prepared]]:
     batch: list[Prepared] = []
     size = 0
     for group in groups:
-        # An identifier without a type is looked for under its hash, too.
-        of_group = sum([1 if one.value == one.hashed else 2 for one in group.all()])
+        of_group = 0
+        for one in group.all():
+            # An identifier without a type is looked for under its hash, too.
+            of_group += 1 if one.value == one.hashed else 2
         if batch and size + of_group > most:
             yield batch
             batch, size = [], 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from muxi.core.identity.bulk_store import Additions, BulkWriter, Linkable, Prepared
+from muxi.core.identity.bulk_store import Additions, BulkWriter, Prepared
 from muxi.core.identity.kinds import Kinds
+from muxi.core.identity.types import Identifier
 from muxi.errors import (
     AmbiguousIdentifierError,
     IdentifierConflictError,
@@ -78,7 +79,7 @@ class Plan:
         self.unchanged += len(owners) - len(new)
         self._link(new, user_id or self._make())
 
-    def _link(self, new: Collection[Linkable], user_id: UserId) -> None:
+    def _link(self, new: Collection[Identifier], user_id: UserId) -> None:
         for identifier in new:
             value, type, _, _ = identifier
             types = self._owners.get(value)
@@ -100,7 +101,7 @@ class Plan:
         self._made.add(user_id)
         return user_id
 
-    def _owner(self, identifier: Linkable) -> UserId | None:
+    def _owner(self, identifier: Identifier) -> UserId | None:
         """As a look-up: of that type, else untyped; without a type, of any, and of a secret by its hash."""
         value, type, shown, hashed = identifier
         found = self._owners.get(value, _NOBODY)
@@ -117,15 +118,15 @@ class Plan:
             )
         return next(iter(under.values()), None)
 
-    def _target(self, user: UserId | Linkable | None) -> UserId | None:
+    def _target(self, user: UserId | Identifier | None) -> UserId | None:
         if user is None:
             return None
-        target = self._owner(user) if isinstance(user, Linkable) else self._users.get(user)
+        target = self._owner(user) if isinstance(user, Identifier) else self._users.get(user)
         if target is None:
             raise UserNotFoundError("There is no such user. Nothing was linked.")
         return target
 
-    def _check_limits(self, user_id: UserId | None, new: Collection[Linkable]) -> None:
+    def _check_limits(self, user_id: UserId | None, new: Collection[Identifier]) -> None:
         if user_id is None and len(new) <= self._kinds.least_limit:
             return
         for type in {one.type for one in new}:
@@ -171,7 +172,7 @@ class Plan:
 
 
 def _conflict(
-    identifiers: Iterable[Linkable], owners: Iterable[UserId | None], target: UserId | None, whose: str
+    identifiers: Iterable[Identifier], owners: Iterable[UserId | None], target: UserId | None, whose: str
 ) -> IdentifierConflictError:
     both = zip(identifiers, owners, strict=True)
     clashing = {one.shown: owner for one, owner in both if owner and owner != target}

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
-from muxi.core.identity.bulk_store import Linkable, Prepared
+from muxi.core.identity.bulk_store import Prepared
+from muxi.core.identity.types import Identifier
 from muxi.core.spooling import append, temporary_file
 from muxi.ids import UserId
 
@@ -53,4 +54,4 @@ def spooled() -> Iterator[Spool]:
 
 
 def _prepared(place: int, identifiers: Iterable[tuple[str, ...]], user: UserId | None, named: bool) -> Prepared:
-    return Prepared(place, [*map(Linkable._make, identifiers)], user, named)
+    return Prepared(place, [*map(Identifier._make, identifiers)], user, named)

@@ -8,16 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from muxi.core.identity.types import Identifier
 from muxi.ids import UserId
-
-
-class Linkable(NamedTuple):
-    """What `muxi.core.identity.types.Identifier` holds, for millions: made in less than half the time."""
-
-    value: str
-    type: str
-    shown: str
-    hashed: str
 
 
 class Known(NamedTuple):
@@ -41,7 +33,7 @@ class Additions:
     """
 
     users: list[UserId] = field(default_factory=list)
-    links: list[tuple[Linkable, UserId]] = field(default_factory=list)
+    links: list[tuple[Identifier, UserId]] = field(default_factory=list)
     touched: set[UserId] = field(default_factory=set)
     moved: bool = False
 
@@ -135,10 +127,10 @@ class Prepared(NamedTuple):
     the application's own name of the user."""
 
     place: int
-    identifiers: Sequence[Linkable]
-    user: UserId | Linkable | None
+    identifiers: Sequence[Identifier]
+    user: UserId | Identifier | None
     named: bool
 
-    def all(self) -> Sequence[Linkable]:
+    def all(self) -> Sequence[Identifier]:
         """Every identifier that decides about the group, the one of its user included."""
-        return [*self.identifiers, self.user] if isinstance(self.user, Linkable) else self.identifiers
+        return [*self.identifiers, self.user] if isinstance(self.user, Identifier) else self.identifiers

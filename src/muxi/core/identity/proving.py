@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from muxi.core.identity.kinds import Kinds
@@ -97,7 +96,7 @@ def row_of(kinds: Kinds, identifier: Identifier, found: Sequence[Owner]) -> Iden
         )
     type = found[0].type
     value = identifier.hashed if type in kinds.secret_types else identifier.value
-    return replace(identifier, value=value, type=type)
+    return identifier._replace(value=value, type=type)
 
 
 def _conflict(identifier: Identifier, owner: User, why: str) -> IdentifierConflictError:

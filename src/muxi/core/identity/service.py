@@ -344,7 +344,7 @@ class Identities:
             )
         linked_as = found[0].type
         value = identifier.hashed if linked_as in self.kinds.secret_types else identifier.value
-        writer.unlink(replace(identifier, value=value, type=linked_as), owner)
+        writer.unlink(identifier._replace(value=value, type=linked_as), owner)
 
 
 def _check_visitors(owners: Mapping[Identifier, User | None]) -> None:
