@@ -118,15 +118,15 @@ class IndexCache:
             find: makes the search.
             now, versions: as of `index`.
         """
-        packs = self._packs(user_id)
-        if packs is None:
+        reading = self._reading(user_id)
+        if reading is None:
             return find(self.index(user_id, now, versions), lambda _: ())
-        if versions is None and (held := self._held(packs.user_id, now)):
-            hits = find(held.index, packs)
-            versions = packs.versions or self._store.versions(user_id)
+        if versions is None and (held := self._held(reading.user_id, now)):
+            hits = find(held.index, reading)
+            versions = reading.versions or self._store.versions(user_id)
             if held.read == {owner: version.version for owner, version in versions.items()}:
                 return hits
-        return find(self.index(user_id, now, versions), packs)
+        return find(self.index(user_id, now, versions), reading)
 
     def index(
         self, user_id: UserId | None, now: datetime | None = None, versions: Versions | None = None
@@ -214,7 +214,7 @@ class IndexCache:
                 entry.waiting += written
             entry.read[owner] = now.version
 
-    def _packs(self, user_id: UserId | None) -> _Reading | None:
+    def _reading(self, user_id: UserId | None) -> _Reading | None:
         """Reads an owner's packed memories; ``None``: they are never packed."""
         if self._packing is None or user_id is None or user_id == SHARED:
             return None
