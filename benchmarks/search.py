@@ -3,9 +3,9 @@
     python benchmarks/search.py [--databases sqlite postgres] [--sizes 1000 10000 100000]
 
 ``public`` is `Orchestrator.search_memory` with the question's vector from a table: all that an application waits for
-beside the embedding. ``warm`` is `Memories.search` within it: it ranks all of the user's memories, and asks
-the store whether anything was written since (``version_check`` is how long that takes alone). ``cold`` is the first search of a user
-that nothing is in memory of: it reads and indexes them.
+beside the embedding. ``warm`` is `Memories.search` within it: it ranks all of the user's memories, and asks the store
+whether anything was written since (``version_check`` is how long that takes alone). ``cold`` is the first search of a
+user that nothing is in memory of: it reads and indexes them.
 """
 
 from __future__ import annotations
