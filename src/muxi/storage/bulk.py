@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -132,7 +132,7 @@ class _Writer(_Reader):
 
     def add(self, additions: Additions) -> None:
         formation_id, at = self._formation_id, _stamp(self._now)
-        with self._database.together(self._conn):
+        with _done(self._database, self._conn):
             self._insert("users", _USERS, ((formation_id, user_id, user_id, at) for user_id in additions.users))
             if self._database.dialect == "sqlite":
                 self._insert_with_keys(additions)
@@ -212,6 +212,11 @@ class _Writer(_Reader):
         if additions.touched:
             users = self._list(additions.touched)
             self._sql.end_requests_of_users(self._conn, formation_id=self._formation_id, values=users)
+
+
+def _done(database: Database, conn: Any) -> AbstractContextManager[object]:
+    """At the end of this context its statements have been done, which otherwise go along with later ones."""
+    return conn.pipeline() if database.dialect == "postgres" else nullcontext()
 
 
 def _stamp(moment: datetime) -> str:

@@ -27,9 +27,6 @@ class Database(Protocol):
         that does. How many rows they changed is then not known.
         """
 
-    def together(self, conn: Any) -> AbstractContextManager[object]:
-        """Within a transaction that is ``together``: at the end of this context its statements have been done."""
-
     def snapshot(self) -> AbstractContextManager[Any]:
         """A connection on which all reads see one moment, as long as the context lasts."""
 

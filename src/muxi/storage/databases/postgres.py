@@ -127,10 +127,6 @@ class PostgresDatabase:
         with self._translated(), self._at_hand() as conn, _pipeline(conn, together), conn.transaction():
             yield conn
 
-    def together(self, conn: Connection) -> AbstractContextManager[object]:
-        """A part of the pipeline, at whose end it waits for the server."""
-        return conn.pipeline()
-
     @contextmanager
     def owning(self) -> Iterator[Connection]:
         """A connection of its own, as whoever owns the tables; each statement is its own transaction."""

@@ -140,10 +140,6 @@ class SqliteDatabase:
                 if conn.in_transaction:
                     conn.execute("ROLLBACK")
 
-    def together(self, conn: sqlite3.Connection) -> AbstractContextManager[None]:
-        """Each statement is done at once."""
-        return nullcontext()
-
     def insert_many(
         self, conn: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     ) -> None:
