@@ -155,4 +155,9 @@ async def _next(parts: Any) -> Any:
 
 
 async def _close(parts: Any) -> None:
+    # Ctrl-C can come when the next one was asked for and the loop had not taken that up: it would begin only now.
+    asked = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in asked:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
     await parts.aclose()
