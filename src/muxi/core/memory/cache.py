@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeGuard
 
 import numpy as np
 
@@ -216,13 +217,13 @@ class IndexCache:
 
     def _reading(self, user_id: UserId | None) -> _Reading | None:
         """Reads an owner's packed memories; ``None``: they are never packed."""
-        if self._packing is None or user_id is None or user_id == SHARED:
+        if self._packing is None or not _has_packed(user_id):
             return None
         return _Reading(self._packing.store, user_id)
 
     def _load(self, owner: UserId | None, entry: _Entry) -> int:
         """Puts what is packed of an owner into an index, and returns up to which version that is; 0: nothing."""
-        if self._packing is None or owner is None or owner == SHARED:
+        if self._packing is None or not _has_packed(owner):
             return 0
         with self._packing.store.stored(owner) as stored:
             if not stored.upto:
@@ -238,9 +239,7 @@ class IndexCache:
         return stored.upto[-1]
 
     def _pack_later(self, owner: UserId | None, loose: int) -> None:
-        if owner is None or owner == SHARED:
-            return
-        if self._packing is not None and self._packing.packer.found(owner, loose):
+        if self._packing is not None and _has_packed(owner) and self._packing.packer.found(owner, loose):
             self._packing.wake()
 
     def _account(self, user_id: UserId | None, entry: _Entry) -> None:
@@ -255,6 +254,11 @@ class IndexCache:
             while self._nbytes > self.max_bytes and len(self._entries) > 1:
                 _, oldest = self._entries.popitem(last=False)
                 self._nbytes -= oldest.nbytes
+
+
+def _has_packed(owner: UserId | None) -> TypeGuard[UserId]:
+    """Whether an owner's memories may be packed: a user's, and a team's."""
+    return owner is not None and owner != SHARED
 
 
 def _put_in(entry: _Entry, now: datetime | None) -> None:
